@@ -1,0 +1,135 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Kysely, sql, type Transaction } from 'kysely'
+import { type Migration, Migrator } from 'kysely/migration'
+import type { Logger } from '../log.ts'
+import { connect } from './connect.ts'
+import { lockMigrations } from './sessionless-dialect.ts'
+
+const FILE_NAME = /^(\d{4})_[a-z0-9_-]+\.sql$/
+const OLDEST_SERVER = 15
+const UNDEFINED_TABLE = '42P01'
+
+/** The migrations and the database do not fit each other, or one of them failed (then with its `cause`). */
+export class MigrationError extends Error {
+  override readonly name = 'MigrationError'
+}
+
+type MigrationFolder = { folder: string }
+
+/**
+ * Brings the database to the newest migration of the folder: all of them or none, in one transaction, which also
+ * holds the lock. Other processes that come at the same time wait, and then find nothing to do.
+ */
+export async function migrate<DB>(
+  db: Kysely<DB>,
+  { folder }: MigrationFolder,
+): Promise<{ applied: string[] }> {
+  const files = await listMigrations(folder)
+  return db.transaction().execute(async (trx) => {
+    await refuseOldServer(trx)
+    await lockMigrations(trx)
+    await refuseUnknown(trx, files)
+    return { applied: await applyPending(trx, folder, files) }
+  })
+}
+
+/** `migrate` over a connection of its own, which waits for a slow migration, or for another process's, as long as it takes. */
+export async function migrateDatabase(options: {
+  url: string
+  folder: string
+  log: Logger
+}): Promise<{ applied: string[] }> {
+  const connection = connect({ url: options.url, log: options.log, poolMax: 1, queryTimeoutMillis: 0 })
+  try {
+    return await migrate(connection.db, options)
+  } finally {
+    await connection.close()
+  }
+}
+
+/** The migrations of the folder that the database has not seen; one query, for the readiness probe. */
+export async function pendingMigrations<DB>(db: Kysely<DB>, { folder }: MigrationFolder): Promise<string[]> {
+  const [files, executed] = await Promise.all([listMigrations(folder), executedMigrations(db)])
+  return files.filter((name) => !executed.has(name))
+}
+
+/** Names without `.sql`, in order. A stray file would be a migration that silently never runs, hence an error. */
+async function listMigrations(folder: string): Promise<string[]> {
+  const names = (await readdir(folder)).filter((name) => !name.startsWith('.') && name !== 'README.md').sort()
+  const numbers = new Map<string, string>()
+  for (const name of names) {
+    const number = FILE_NAME.exec(name)?.[1]
+    if (number === undefined) {
+      throw new MigrationError(
+        `${join(folder, name)}: a migration must be named NNNN_name.sql, in lower case`,
+      )
+    }
+    const twin = numbers.get(number)
+    if (twin !== undefined)
+      throw new MigrationError(`two migrations have the number ${number}: ${twin} and ${name}`)
+    numbers.set(number, name)
+  }
+  return names.map((name) => name.slice(0, -'.sql'.length))
+}
+
+async function executedMigrations<DB>(db: Kysely<DB>): Promise<ReadonlySet<string>> {
+  try {
+    const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db)
+    return new Set(rows.map(({ name }) => name))
+  } catch (error) {
+    if ((error as { code?: unknown }).code === UNDEFINED_TABLE) return new Set()
+    throw error
+  }
+}
+
+async function refuseOldServer<DB>(trx: Transaction<DB>): Promise<void> {
+  const { rows } = await sql<{ server_version_num: string }>`show server_version_num`.execute(trx)
+  const major = Math.trunc(Number(rows[0]?.server_version_num) / 10_000)
+  if (!(major >= OLDEST_SERVER)) {
+    throw new MigrationError(`the database server is Postgres ${major}; at least ${OLDEST_SERVER} is needed`)
+  }
+}
+
+async function refuseUnknown<DB>(trx: Transaction<DB>, files: readonly string[]): Promise<void> {
+  const { rows } = await sql<{ there: boolean }>`
+    select to_regclass('kysely_migration') is not null as there`.execute(trx)
+  // Asked first: a query for a missing table would abort the transaction.
+  if (!rows[0]?.there) return
+  const unknown = [...(await executedMigrations(trx))].filter((name) => !files.includes(name)).sort()
+  if (unknown.length > 0) {
+    throw new MigrationError(
+      `the database has migration ${unknown.join(', ')}, which this version does not know; run a version that has it`,
+    )
+  }
+}
+
+async function applyPending<DB>(
+  trx: Transaction<DB>,
+  folder: string,
+  files: readonly string[],
+): Promise<string[]> {
+  const migrations = Object.fromEntries(
+    files.map((name) => [name, sqlMigration(join(folder, `${name}.sql`))]),
+  )
+  const migrator = new Migrator({ db: trx, provider: { getMigrations: async () => migrations } })
+  // It never throws: what went wrong is in `error`, and only throwing it rolls the transaction back.
+  const { error, results = [] } = await migrator.migrateToLatest()
+  if (error !== undefined) {
+    const failed = results.find(({ status }) => status === 'Error')
+    const what = failed === undefined ? 'the migrations failed' : `migration ${failed.migrationName} failed`
+    throw new MigrationError(`${what}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    })
+  }
+  return results.map(({ migrationName }) => migrationName)
+}
+
+function sqlMigration(path: string): Migration {
+  return {
+    up: async (db) => {
+      // Without parameters pg sends it as one simple query, which may hold many statements.
+      await sql.raw(await readFile(path, 'utf8')).execute(db)
+    },
+  }
+}

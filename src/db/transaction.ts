@@ -1,0 +1,46 @@
+import type { Kysely, Transaction } from 'kysely'
+import { isRetryable } from './errors.ts'
+
+/** Thrown by the body of a transaction that saw another one get in between and wants to start again. */
+export class RetryTransaction extends Error {
+  override readonly name = 'RetryTransaction'
+}
+
+/**
+ * Runs `run` in one READ COMMITTED transaction, and again in a new one after a deadlock, a serialization
+ * failure or a `RetryTransaction`. The body must therefore do nothing that a rollback does not undo.
+ */
+export async function inTransaction<DB, T>(
+  db: Kysely<DB>,
+  run: (trx: Transaction<DB>) => Promise<T>,
+  { attempts = 5 }: { attempts?: number } = {},
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await runOnce(db, run)
+    } catch (error) {
+      const again = error instanceof RetryTransaction || isRetryable(error)
+      if (!again || attempt >= attempts) throw error
+    }
+  }
+}
+
+async function runOnce<DB, T>(db: Kysely<DB>, run: (trx: Transaction<DB>) => Promise<T>): Promise<T> {
+  let failure: { error: unknown } | undefined
+  try {
+    return await db
+      .transaction()
+      .setIsolationLevel('read committed')
+      .execute(async (trx) => {
+        try {
+          return await run(trx)
+        } catch (error) {
+          failure = { error }
+          throw error
+        }
+      })
+  } catch (error) {
+    // On a broken connection the rollback fails too, and Kysely would report that instead of the reason.
+    throw failure === undefined ? error : failure.error
+  }
+}
