@@ -1,0 +1,96 @@
+import type { Attribute, AttributePath, JsonObject } from './attribute.ts'
+import { isObject } from './attribute.ts'
+import { parseDateTime } from './date-time.ts'
+import type { CompareOperator, Filter, FilterValue } from './filter.ts'
+import { fold } from './fold.ts'
+
+/** Whether a resource, as a client gets it (with `id` and `meta`), satisfies a filter (RFC 7644 §3.4.2.2). */
+export const matchesFilter = (filter: Filter, resource: JsonObject): boolean =>
+  evaluate(filter, (path) => valuesAt(resource, path))
+
+/** Whether one element of a multi-valued attribute satisfies the filter of a value path. */
+export const elementMatches = (filter: Filter, element: JsonObject): boolean =>
+  evaluate(filter, ({ subAttribute, attribute }) => present([element[(subAttribute ?? attribute).name]]))
+
+type Read = (path: AttributePath) => readonly unknown[]
+
+function evaluate(filter: Filter, read: Read): boolean {
+  switch (filter.kind) {
+    case 'and':
+      return evaluate(filter.left, read) && evaluate(filter.right, read)
+    case 'or':
+      return evaluate(filter.left, read) || evaluate(filter.right, read)
+    case 'not':
+      return !evaluate(filter.filter, read)
+    case 'present':
+      return read(filter.path).length > 0
+    case 'valuePath':
+      return read(filter.path).some((element) => isObject(element) && elementMatches(filter.filter, element))
+    case 'compare': {
+      const values = read(filter.path)
+      if (filter.op === 'ne' && values.length === 0) return true
+      const attribute = filter.path.subAttribute ?? filter.path.attribute
+      return values.some((value) =>
+        holds(filter.op, comparable(attribute, value), comparable(attribute, filter.value)),
+      )
+    }
+  }
+}
+
+/** All values that a path leads to: of every element, when the attribute has many. */
+function valuesAt(
+  resource: JsonObject,
+  { schema, isExtension, attribute, subAttribute }: AttributePath,
+): unknown[] {
+  const container = isExtension ? resource[schema] : resource
+  const value = isObject(container) ? container[attribute.name] : undefined
+  const values = Array.isArray(value) ? value : [value]
+  return present(
+    subAttribute ? values.map((each) => (isObject(each) ? each[subAttribute.name] : undefined)) : values,
+  )
+}
+
+/** Empty is absent: RFC 7643 §2.5. A complex value is there when a part of it is. */
+const present = (values: readonly unknown[]): unknown[] => values.filter(isPresent)
+
+function isPresent(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(isPresent)
+  if (isObject(value)) return Object.values(value).some(isPresent)
+  return value !== undefined && value !== null && value !== ''
+}
+
+/** RFC 7644 §3.4.2.2: text by the attribute's caseExact, moments in time by when they are, whatever the offset. */
+function comparable(attribute: Attribute, value: unknown): FilterValue | undefined {
+  if (typeof value === 'number' || typeof value === 'boolean') return value
+  if (typeof value !== 'string') return undefined
+  if (attribute.type === 'dateTime') return parseDateTime(value)
+  return attribute.caseExact ? value : fold(value)
+}
+
+function holds(
+  operator: CompareOperator,
+  value: FilterValue | undefined,
+  wanted: FilterValue | undefined,
+): boolean {
+  if (value === undefined || wanted === undefined) return false
+  switch (operator) {
+    case 'eq':
+      return value === wanted
+    case 'ne':
+      return value !== wanted
+    case 'co':
+      return String(value).includes(String(wanted))
+    case 'sw':
+      return String(value).startsWith(String(wanted))
+    case 'ew':
+      return String(value).endsWith(String(wanted))
+    case 'gt':
+      return value > wanted
+    case 'ge':
+      return value >= wanted
+    case 'lt':
+      return value < wanted
+    case 'le':
+      return value <= wanted
+  }
+}

@@ -1,0 +1,92 @@
+import type { Schema } from '../attribute.ts'
+
+/**
+ * RFC 7643 §4.2 and §8.7.1, with displayName required (erratum 5368) and externalId listed (§3.1). Members are users:
+ * a group stands for a role, and roles do not nest.
+ */
+export const groupSchema: Schema = {
+  id: 'urn:ietf:params:scim:schemas:core:2.0:Group',
+  name: 'Group',
+  description: 'Group',
+  attributes: [
+    {
+      name: 'externalId',
+      type: 'string',
+      multiValued: false,
+      description: 'An identifier for the resource as defined by the provisioning client.',
+      required: false,
+      caseExact: true,
+      mutability: 'readWrite',
+      returned: 'default',
+      uniqueness: 'none',
+    },
+    {
+      name: 'displayName',
+      type: 'string',
+      multiValued: false,
+      description: 'A human-readable name for the Group. REQUIRED.',
+      required: true,
+      caseExact: false,
+      mutability: 'readWrite',
+      returned: 'default',
+      uniqueness: 'none',
+    },
+    {
+      name: 'members',
+      type: 'complex',
+      multiValued: true,
+      description: 'A list of members of the Group.',
+      required: false,
+      mutability: 'readWrite',
+      returned: 'default',
+      subAttributes: [
+        {
+          name: 'value',
+          type: 'string',
+          multiValued: false,
+          description: 'Identifier of the member of this Group.',
+          required: false,
+          caseExact: false,
+          mutability: 'immutable',
+          returned: 'default',
+          uniqueness: 'none',
+        },
+        {
+          name: '$ref',
+          type: 'reference',
+          multiValued: false,
+          description: 'The URI corresponding to a SCIM resource that is a member of this Group.',
+          required: false,
+          caseExact: false,
+          mutability: 'immutable',
+          returned: 'default',
+          uniqueness: 'none',
+          referenceTypes: ['User'],
+        },
+        {
+          name: 'type',
+          type: 'string',
+          multiValued: false,
+          description: "A label indicating the type of resource: 'User'.",
+          required: false,
+          canonicalValues: ['User'],
+          caseExact: false,
+          mutability: 'immutable',
+          returned: 'default',
+          uniqueness: 'none',
+        },
+        {
+          name: 'display',
+          type: 'string',
+          multiValued: false,
+          description: 'A human-readable name for the group member, primarily used for display purposes.',
+          required: false,
+          caseExact: false,
+          mutability: 'readOnly',
+          returned: 'default',
+          uniqueness: 'none',
+        },
+      ],
+    },
+  ],
+}
