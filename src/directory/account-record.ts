@@ -1,0 +1,165 @@
+import type { Kysely, Transaction, UpdateObject } from 'kysely'
+import { sql } from 'kysely'
+import type { AccountTable, Database } from '../db/tables.ts'
+import type { Resource } from '../scim/attribute.ts'
+
+/** All that the directory knows about one user's account, read at one moment. */
+export interface AccountRecord {
+  readonly standing: AccountTable['standing']
+  readonly campaignManagerId: string | undefined
+  readonly granted: readonly string[]
+  /** What the account was last written with, or may have been. */
+  readonly email: string | undefined
+  readonly externalId: string | undefined
+  readonly createKey: string | undefined
+  /** What the account held when it was last seen. */
+  readonly observedRoles: readonly string[] | undefined
+  /** Undefined once the user is deleted. */
+  readonly user: Resource | undefined
+  /** Names of the groups the user is in, in order of joining. */
+  readonly groupNames: readonly string[]
+}
+
+export async function loadAccountRecord(
+  db: Kysely<Database>,
+  tenantId: number,
+  userId: string,
+): Promise<AccountRecord | undefined> {
+  // One statement, so that standing, memberships and attributes are of one moment.
+  const { rows } = await sql<{
+    standing: AccountTable['standing']
+    campaign_manager_id: string | null
+    granted: string[]
+    email: string | null
+    external_id: string | null
+    create_key: string | null
+    observed_roles: string[] | null
+    attributes: Resource | null
+    group_names: string[]
+  }>`
+    select account.standing, account.campaign_manager_id, account.granted, account.email, account.external_id,
+           account.create_key, account.observed_roles, scim_user.attributes,
+           array(
+             select scim_group.attributes ->> 'displayName'
+             from group_member
+             join scim_group on scim_group.tenant_id = group_member.tenant_id and scim_group.id = group_member.group_id
+             where group_member.tenant_id = account.tenant_id and group_member.user_id = account.user_id
+             order by group_member.joined
+           ) as group_names
+    from account
+    left join scim_user on scim_user.tenant_id = account.tenant_id and scim_user.id = account.user_id
+    where account.tenant_id = ${tenantId} and account.user_id = ${userId}`.execute(db)
+  const row = rows[0]
+  return (
+    row && {
+      standing: row.standing,
+      campaignManagerId: row.campaign_manager_id ?? undefined,
+      granted: row.granted,
+      email: row.email ?? undefined,
+      externalId: row.external_id ?? undefined,
+      createKey: row.create_key ?? undefined,
+      observedRoles: row.observed_roles ?? undefined,
+      user: row.attributes ?? undefined,
+      groupNames: row.group_names,
+    }
+  )
+}
+
+/** What is about to be written, recorded before it is: whatever happens then, the account can be found and told apart. */
+export interface WriteIntent {
+  readonly campaignManagerId: string | undefined
+  readonly granted: readonly string[]
+  readonly email: string
+  readonly externalId: string | undefined
+  readonly createKey: string | undefined
+}
+
+export async function recordIntent(
+  trx: Transaction<Database>,
+  tenantId: number,
+  userId: string,
+  intent: WriteIntent,
+): Promise<void> {
+  await update(trx, tenantId, userId, {
+    campaign_manager_id: intent.campaignManagerId ?? null,
+    granted: [...intent.granted],
+    email: intent.email,
+    external_id: intent.externalId ?? null,
+    create_key: intent.createKey ?? null,
+  })
+}
+
+/** What Campaign Manager was seen to hold after a reconciliation. */
+export interface ObservedState {
+  readonly campaignManagerId: string
+  readonly granted: readonly string[]
+  readonly roles: readonly string[]
+  readonly foreign: readonly string[]
+  readonly email: string
+  readonly externalId: string | undefined
+}
+
+export async function recordObserved(
+  trx: Transaction<Database>,
+  tenantId: number,
+  userId: string,
+  state: ObservedState,
+): Promise<void> {
+  await update(trx, tenantId, userId, {
+    campaign_manager_id: state.campaignManagerId,
+    granted: [...state.granted],
+    observed_roles: [...state.roles],
+    foreign_roles: [...state.foreign],
+    observed_at: sql<Date>`now()`,
+    email: state.email,
+    external_id: state.externalId ?? null,
+    create_key: null,
+  })
+}
+
+/** A creation was answered with an error: its Idempotency-Key would only bring that same answer again. */
+export async function forgetCreateKey(
+  trx: Transaction<Database>,
+  tenantId: number,
+  userId: string,
+): Promise<void> {
+  await update(trx, tenantId, userId, { create_key: null })
+}
+
+/** There is no account, or none of ours. The row itself goes once the user is deleted: nothing is left to do for it. */
+export async function recordAbsent(
+  trx: Transaction<Database>,
+  tenantId: number,
+  userId: string,
+): Promise<void> {
+  await update(trx, tenantId, userId, {
+    campaign_manager_id: null,
+    granted: [],
+    observed_roles: null,
+    foreign_roles: [],
+    observed_at: sql<Date>`now()`,
+    email: null,
+    external_id: null,
+    create_key: null,
+  })
+  await trx
+    .deleteFrom('account')
+    .where('tenant_id', '=', tenantId)
+    .where('user_id', '=', userId)
+    .where('standing', '=', 'deleted')
+    .execute()
+}
+
+async function update(
+  trx: Transaction<Database>,
+  tenantId: number,
+  userId: string,
+  values: UpdateObject<Database, 'account'>,
+): Promise<void> {
+  await trx
+    .updateTable('account')
+    .set(values)
+    .where('tenant_id', '=', tenantId)
+    .where('user_id', '=', userId)
+    .execute()
+}

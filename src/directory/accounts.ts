@@ -1,0 +1,114 @@
+import type { Kysely, Transaction } from 'kysely'
+import { sql } from 'kysely'
+import type { Database } from '../db/tables.ts'
+
+/**
+ * Locks the accounts of users, which is how every change that concerns a user is serialised: always in the order of
+ * ids, and after the groups of the same transaction. Returns the users that still exist.
+ */
+export async function lockAccounts(
+  trx: Transaction<Database>,
+  tenantId: number,
+  userIds: readonly string[],
+): Promise<Set<string>> {
+  if (userIds.length === 0) return new Set()
+  const rows = await trx
+    .selectFrom('account')
+    .select(['user_id', 'standing'])
+    .where('tenant_id', '=', tenantId)
+    .where('user_id', '=', sql<string>`any(${userIds}::uuid[])`)
+    .orderBy('user_id')
+    .forNoKeyUpdate()
+    .execute()
+  return new Set(rows.filter((row) => row.standing !== 'deleted').map((row) => row.user_id))
+}
+
+export async function insertAccount(
+  trx: Transaction<Database>,
+  tenantId: number,
+  userId: string,
+): Promise<void> {
+  await trx
+    .insertInto('account')
+    .values({ tenant_id: tenantId, user_id: userId, standing: 'awaiting' })
+    .execute()
+}
+
+/**
+ * Brings the standing of users in line with their memberships: anybody in a group is assigned; who was assigned and is
+ * in none any more is released; who never was in one goes on waiting.
+ */
+export async function refreshStanding(
+  trx: Transaction<Database>,
+  tenantId: number,
+  userIds: readonly string[],
+): Promise<void> {
+  if (userIds.length === 0) return
+  await sql`
+    with present as (
+      select account.user_id, exists (
+        select from group_member
+        where group_member.tenant_id = account.tenant_id and group_member.user_id = account.user_id
+      ) as member
+      from account
+      where account.tenant_id = ${tenantId} and account.user_id = any(${userIds}::uuid[])
+    )
+    update account set standing = case when present.member then 'assigned' else 'released' end
+    from present
+    where account.tenant_id = ${tenantId} and account.user_id = present.user_id
+      and account.standing <> 'deleted'
+      and present.member <> (account.standing = 'assigned')`.execute(trx)
+}
+
+/** A released user who is reactivated waits for a group anew, with the placeholder; any other standing stays. */
+export async function awaitAgain(
+  trx: Transaction<Database>,
+  tenantId: number,
+  userId: string,
+): Promise<void> {
+  await trx
+    .updateTable('account')
+    .set({ standing: 'awaiting' })
+    .where('tenant_id', '=', tenantId)
+    .where('user_id', '=', userId)
+    .where('standing', '=', 'released')
+    .execute()
+}
+
+export async function markDeleted(
+  trx: Transaction<Database>,
+  tenantId: number,
+  userId: string,
+): Promise<void> {
+  await trx
+    .updateTable('account')
+    .set({ standing: 'deleted' })
+    .where('tenant_id', '=', tenantId)
+    .where('user_id', '=', userId)
+    .execute()
+}
+
+/** Users whom Entra has deactivated and whose account can be used all the same. */
+export async function countInactiveWithAccess(db: Kysely<Database>): Promise<number> {
+  const { count } = await db
+    .selectFrom('account')
+    .innerJoin('scim_user', (join) =>
+      join
+        .onRef('scim_user.tenant_id', '=', 'account.tenant_id')
+        .onRef('scim_user.id', '=', 'account.user_id'),
+    )
+    .where('scim_user.active', '=', false)
+    .where('account.campaign_manager_id', 'is not', null)
+    .select((eb) => eb.fn.countAll<string>().as('count'))
+    .executeTakeFirstOrThrow()
+  return Number(count)
+}
+
+export async function countByStanding(db: Kysely<Database>): Promise<Map<string, number>> {
+  const rows = await db
+    .selectFrom('account')
+    .select(['standing', (eb) => eb.fn.countAll<string>().as('count')])
+    .groupBy('standing')
+    .execute()
+  return new Map(rows.map((row) => [row.standing, Number(row.count)]))
+}

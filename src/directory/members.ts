@@ -1,0 +1,153 @@
+import type { Kysely, Transaction } from 'kysely'
+import { sql } from 'kysely'
+import type { Database } from '../db/tables.ts'
+import { fold } from '../scim/fold.ts'
+import { isResourceId } from './stored-resource.ts'
+
+/** What a member value stands for: a user, nobody, or more than one user. */
+export type MemberMatch = string | 'none' | 'ambiguous'
+
+/**
+ * The users that member values name: by `id`, else by userName, else by work e-mail. Entra sends the id it was given;
+ * Campaign Manager's published flows show the e-mail address in its place.
+ */
+export async function resolveMembers(
+  db: Kysely<Database>,
+  tenantId: number,
+  values: readonly string[],
+): Promise<Map<string, MemberMatch>> {
+  const matches = new Map<string, MemberMatch>()
+  const ids = values.filter(isResourceId)
+  if (ids.length > 0) {
+    const rows = await db
+      .selectFrom('scim_user')
+      .select('id')
+      .where('tenant_id', '=', tenantId)
+      .where('id', '=', sql<string>`any(${ids}::uuid[])`)
+      .execute()
+    for (const { id } of rows) matches.set(id, id)
+  }
+  const names = [...new Set(values)].filter((value) => !matches.has(value))
+  if (names.length === 0) return matches
+  const byKey = await matchNames(db, tenantId, [...new Set(names.map(fold))])
+  for (const name of names) matches.set(name, byKey.get(fold(name)) ?? 'none')
+  return matches
+}
+
+async function matchNames(
+  db: Kysely<Database>,
+  tenantId: number,
+  keys: readonly string[],
+): Promise<Map<string, MemberMatch>> {
+  const { rows } = await sql<{ key: string; id: string; by_name: boolean }>`
+    select named.key, scim_user.id, true as by_name
+    from unnest(${keys}::text[]) as named (key)
+    join scim_user on scim_user.tenant_id = ${tenantId} and scim_user.name_key = named.key
+    union all
+    select named.key, mailed.id, false
+    from unnest(${keys}::text[]) as named (key)
+    cross join lateral (
+      select id from scim_user
+      where tenant_id = ${tenantId} and search @> jsonb_build_object(
+        'emails', jsonb_build_array(jsonb_build_object('type', 'work', 'value', named.key)))
+      limit 2
+    ) as mailed`.execute(db)
+  const matches = new Map<string, MemberMatch>()
+  for (const row of rows.filter((each) => !each.by_name)) {
+    matches.set(row.key, matches.has(row.key) ? 'ambiguous' : row.id)
+  }
+  for (const row of rows.filter((each) => each.by_name)) matches.set(row.key, row.id)
+  return matches
+}
+
+/** The ids of a group's members, in order of joining. */
+export async function memberIds(db: Kysely<Database>, tenantId: number, groupId: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('group_member')
+    .select('user_id')
+    .where('tenant_id', '=', tenantId)
+    .where('group_id', '=', groupId)
+    .orderBy('joined')
+    .execute()
+  return rows.map((row) => row.user_id)
+}
+
+/** The members of several groups, each in order of joining. */
+export async function membersOf(
+  db: Kysely<Database>,
+  tenantId: number,
+  groupIds: readonly string[],
+): Promise<Map<string, string[]>> {
+  const members = new Map<string, string[]>(groupIds.map((id) => [id, []]))
+  if (groupIds.length === 0) return members
+  const rows = await db
+    .selectFrom('group_member')
+    .select(['group_id', 'user_id'])
+    .where('tenant_id', '=', tenantId)
+    .where('group_id', '=', sql<string>`any(${groupIds}::uuid[])`)
+    .orderBy('joined')
+    .execute()
+  for (const row of rows) members.get(row.group_id)?.push(row.user_id)
+  return members
+}
+
+/** The groups a user is in. */
+export async function groupIdsOf(db: Kysely<Database>, tenantId: number, userId: string): Promise<string[]> {
+  const rows = await db
+    .selectFrom('group_member')
+    .select('group_id')
+    .where('tenant_id', '=', tenantId)
+    .where('user_id', '=', userId)
+    .orderBy('group_id')
+    .execute()
+  return rows.map((row) => row.group_id)
+}
+
+/** Which of these users are in the group. */
+export async function presentMembers(
+  db: Kysely<Database>,
+  tenantId: number,
+  groupId: string,
+  userIds: readonly string[],
+): Promise<Set<string>> {
+  if (userIds.length === 0) return new Set()
+  const rows = await db
+    .selectFrom('group_member')
+    .select('user_id')
+    .where('tenant_id', '=', tenantId)
+    .where('group_id', '=', groupId)
+    .where('user_id', '=', sql<string>`any(${userIds}::uuid[])`)
+    .execute()
+  return new Set(rows.map((row) => row.user_id))
+}
+
+/** The users join in the order given. The caller holds their accounts locked. */
+export async function addMembers(
+  trx: Transaction<Database>,
+  tenantId: number,
+  groupId: string,
+  userIds: readonly string[],
+): Promise<void> {
+  if (userIds.length === 0) return
+  await sql`
+    insert into group_member (tenant_id, group_id, user_id)
+    select ${tenantId}::integer, ${groupId}::uuid, member.id
+    from unnest(${userIds}::uuid[]) with ordinality as member (id, position)
+    order by member.position
+    on conflict do nothing`.execute(trx)
+}
+
+export async function removeMembers(
+  trx: Transaction<Database>,
+  tenantId: number,
+  groupId: string,
+  userIds: readonly string[],
+): Promise<void> {
+  if (userIds.length === 0) return
+  await trx
+    .deleteFrom('group_member')
+    .where('tenant_id', '=', tenantId)
+    .where('group_id', '=', groupId)
+    .where('user_id', '=', sql<string>`any(${userIds}::uuid[])`)
+    .execute()
+}
