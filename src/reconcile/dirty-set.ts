@@ -1,0 +1,180 @@
+import { randomUUID } from 'node:crypto'
+import type { Kysely, Transaction } from 'kysely'
+import { sql } from 'kysely'
+import type { Database } from '../db/tables.ts'
+
+/**
+ * How long a claim lasts without a sign of life. After a process dies, its users wait this long at most; a live one
+ * renews its claims several times within it.
+ */
+export const LEASE_SECONDS = 60
+
+/** A user that this process, and no other, may reconcile. */
+export interface Claim {
+  readonly tenantId: number
+  readonly userId: string
+  /** The generation of changes that was current when the user was claimed. */
+  readonly generation: string
+  readonly lease: string
+  /** Attempts before this one since the last change. */
+  readonly attempts: number
+}
+
+/** Why an attempt did not finish. */
+export interface Failure {
+  readonly reason: string
+  /** A sentence for the operator, without e-mail addresses or secrets. */
+  readonly detail: string
+}
+
+/**
+ * Marks users as needing reconciliation, in the transaction that changes what they should have. A new change forgets
+ * the back-off of an old one. The rows are written in the order of ids, so that two such transactions cannot deadlock.
+ */
+export async function markDirty(
+  trx: Transaction<Database>,
+  tenantId: number,
+  userIds: readonly string[],
+): Promise<void> {
+  if (userIds.length === 0) return
+  await sql`
+    insert into dirty_user (tenant_id, user_id)
+    select ${tenantId}::integer, changed.id from unnest(${userIds}::uuid[]) as changed (id)
+    order by changed.id
+    on conflict (tenant_id, user_id) do update
+      set generation = dirty_user.generation + 1, not_before = now(), attempts = 0`.execute(trx)
+}
+
+/** Claims up to `limit` users that are due and that nobody holds. */
+export async function claimDirty(db: Kysely<Database>, limit: number): Promise<Claim[]> {
+  const lease = randomUUID()
+  const { rows } = await sql<{
+    tenant_id: number
+    user_id: string
+    generation: string
+    attempts: number
+  }>`
+    with due as (
+      select tenant_id, user_id from dirty_user
+      where not_before <= now() and (leased_until is null or leased_until < now())
+      order by not_before, user_id
+      limit ${limit}
+      for update skip locked
+    )
+    update dirty_user
+    set lease = ${lease}, leased_until = now() + make_interval(secs => ${LEASE_SECONDS}),
+        attempts = dirty_user.attempts + 1
+    from due
+    where dirty_user.tenant_id = due.tenant_id and dirty_user.user_id = due.user_id
+    returning dirty_user.tenant_id, dirty_user.user_id, dirty_user.generation, dirty_user.attempts`.execute(
+    db,
+  )
+  return rows.map((row) => ({
+    tenantId: row.tenant_id,
+    userId: row.user_id,
+    generation: row.generation,
+    lease,
+    attempts: row.attempts - 1,
+  }))
+}
+
+/** Prolongs claims. Those that were lost are left out of the answer. */
+export async function renewClaims(db: Kysely<Database>, claims: readonly Claim[]): Promise<void> {
+  if (claims.length === 0) return
+  await sql`
+    update dirty_user set leased_until = now() + make_interval(secs => ${LEASE_SECONDS})
+    from unnest(
+      ${claims.map((c) => c.tenantId)}::integer[], ${claims.map((c) => c.userId)}::uuid[], ${claims.map((c) => c.lease)}::uuid[]
+    ) as held (tenant_id, user_id, lease)
+    where dirty_user.tenant_id = held.tenant_id and dirty_user.user_id = held.user_id
+      and dirty_user.lease = held.lease`.execute(db)
+}
+
+/**
+ * Locks a claimed user for the rest of the transaction and says whether the claim is still this process's and in time.
+ * The account is locked first, as everywhere. Nothing that a reconciliation learned may be recorded once this is false.
+ */
+export async function holdClaim(trx: Transaction<Database>, claim: Claim): Promise<boolean> {
+  await trx
+    .selectFrom('account')
+    .select('user_id')
+    .where('tenant_id', '=', claim.tenantId)
+    .where('user_id', '=', claim.userId)
+    .forNoKeyUpdate()
+    .execute()
+  const row = await dirtyRow(trx, claim)
+    .set({ leased_until: sql<Date>`now() + make_interval(secs => ${LEASE_SECONDS})` })
+    .where('leased_until', '>', sql<Date>`now()`)
+    .returning('generation')
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/**
+ * Ends a reconciliation. The user is clean only if nothing changed since it was claimed; else it is due again at once.
+ * Returns whether it is clean.
+ */
+export async function finishClaim(trx: Transaction<Database>, claim: Claim): Promise<boolean> {
+  const { numDeletedRows } = await trx
+    .deleteFrom('dirty_user')
+    .where('tenant_id', '=', claim.tenantId)
+    .where('user_id', '=', claim.userId)
+    .where('lease', '=', claim.lease)
+    .where('generation', '=', claim.generation)
+    .executeTakeFirstOrThrow()
+  if (numDeletedRows > 0n) return true
+  await releaseClaim(trx, claim)
+  return false
+}
+
+/** Gives a user back unfinished and without a verdict, to be taken up again at once. */
+export async function releaseClaim(db: Kysely<Database>, claim: Claim): Promise<void> {
+  await dirtyRow(db, claim)
+    .set({ lease: null, leased_until: null, not_before: sql<Date>`now()`, attempts: claim.attempts })
+    .execute()
+}
+
+/** Gives a user back to be tried again later. A change that came in between makes it due at once. */
+export async function postponeClaim(
+  db: Kysely<Database>,
+  claim: Claim,
+  failure: Failure,
+  delayMs: number,
+): Promise<void> {
+  await dirtyRow(db, claim)
+    .set({
+      lease: null,
+      leased_until: null,
+      failure: failure.reason,
+      failure_detail: failure.detail,
+      not_before: sql<Date>`case when generation = ${claim.generation}
+        then now() + make_interval(secs => ${delayMs / 1000}) else now() end`,
+    })
+    .execute()
+}
+
+const dirtyRow = (db: Kysely<Database>, claim: Claim) =>
+  db
+    .updateTable('dirty_user')
+    .where('tenant_id', '=', claim.tenantId)
+    .where('user_id', '=', claim.userId)
+    .where('lease', '=', claim.lease)
+
+export interface Backlog {
+  readonly pending: number
+  readonly failing: number
+  readonly oldestSeconds: number
+}
+
+export async function measureBacklog(db: Kysely<Database>): Promise<Backlog> {
+  const { rows } = await sql<{ pending: string; failing: string; oldest: number }>`
+    select count(*) as pending, count(failure) as failing,
+           coalesce(extract(epoch from now() - min(dirty_since)), 0)::float8 as oldest
+    from dirty_user`.execute(db)
+  const row = rows[0]
+  return {
+    pending: Number(row?.pending ?? 0),
+    failing: Number(row?.failing ?? 0),
+    oldestSeconds: row?.oldest ?? 0,
+  }
+}

@@ -1,0 +1,216 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Kysely } from 'kysely'
+import type { Database } from '../db/tables.ts'
+import { type BackoffPolicy, backoffMs } from './backoff.ts'
+import {
+  admitted,
+  afterFailure,
+  afterSuccess,
+  type BreakerState,
+  closedBreaker,
+  isOpen,
+} from './circuit-breaker.ts'
+import {
+  type Claim,
+  claimDirty,
+  type Failure,
+  LEASE_SECONDS,
+  postponeClaim,
+  releaseClaim,
+  renewClaims,
+} from './dirty-set.ts'
+
+/** How one attempt at one user ended. */
+export type Attempt =
+  | { readonly kind: 'done'; readonly outcome: 'unchanged' | 'created' | 'replaced' | 'deleted' | 'released' }
+  /** Another process holds the user now. */
+  | { readonly kind: 'lost' }
+  /** Nothing will change until somebody changes something, but it is looked at again all the same. */
+  | ({ readonly kind: 'waiting' } & Failure)
+  | ({
+      readonly kind: 'failed'
+      readonly scope: 'account' | 'campaign_manager'
+      readonly retryAfterMs?: number
+    } & Failure)
+
+/** A recurring duty of the process. */
+export interface Duty {
+  start(): void
+  /** Begins nothing more, and resolves when what was under way has ended. */
+  stop(): Promise<void>
+  /** One round, to its end; returns how much there was to do. */
+  runOnce(): Promise<number>
+}
+
+export interface Worker extends Duty {
+  /** @param patienceMs what is not done by then is given back, for this or another process to begin anew */
+  stop(patienceMs?: number): Promise<void>
+  /** Says that there may be work: called after a change was committed by this process. */
+  wake(): void
+  readonly circuitOpen: boolean
+}
+
+export interface WorkerOptions {
+  readonly db: Kysely<Database>
+  readonly attempt: (claim: Claim) => Promise<Attempt>
+  readonly concurrency: number
+  /** How often to look for work that other processes committed. */
+  readonly pollMs: number
+  /** How long a user waits whose role, account or address somebody must mend first. */
+  readonly waiting: BackoffPolicy
+  readonly failed: BackoffPolicy
+  readonly monotonic: () => number
+  readonly random: () => number
+  readonly log: WorkerLog
+  readonly observe: (outcome: string, seconds: number) => void
+}
+
+export interface WorkerLog {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+const HEARTBEAT_MS = (LEASE_SECONDS * 1000) / 4
+
+export function createWorker(options: WorkerOptions): Worker {
+  const { db, log } = options
+  const inFlight = new Map<Claim, Promise<void>>()
+  let breaker: BreakerState = closedBreaker
+  let stopping = false
+  let loop: Promise<void> | undefined
+  let wakeUp: () => void = () => {}
+  let awake = false
+
+  function wake(): void {
+    awake = true
+    wakeUp()
+  }
+
+  /** Waits for work, but not longer than until the next look. */
+  async function idle(): Promise<void> {
+    if (!awake && !stopping) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, options.pollMs)
+        wakeUp = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+    }
+    awake = false
+    wakeUp = () => {}
+  }
+
+  async function claim(): Promise<number> {
+    const free = options.concurrency - inFlight.size
+    const places = free > 0 ? admitted(breaker, free, inFlight.size, options.monotonic()) : 0
+    if (places === 0) return 0
+    const claims = await claimDirty(db, places)
+    for (const each of claims) {
+      const run = reconcile(each).finally(() => {
+        inFlight.delete(each)
+        wake()
+      })
+      inFlight.set(each, run)
+    }
+    return claims.length
+  }
+
+  async function reconcile(claim: Claim): Promise<void> {
+    const started = options.monotonic()
+    const fields = { tenantId: claim.tenantId, userId: claim.userId, attempts: claim.attempts + 1 }
+    let outcome = 'error'
+    try {
+      const attempt = await options.attempt(claim)
+      outcome = attempt.kind === 'done' ? attempt.outcome : attempt.kind
+      await settle(claim, attempt)
+      logAttempt(fields, attempt)
+    } catch (error) {
+      // The store failed, or the code did. What was claimed stays dirty; if it cannot even be given back, its lease ends.
+      log.error({ ...fields, err: error }, 'reconciliation broke off')
+      await giveBack(claim, error)
+    } finally {
+      options.observe(outcome, (options.monotonic() - started) / 1000)
+    }
+  }
+
+  function logAttempt(fields: object, attempt: Attempt): void {
+    if (attempt.kind === 'done') log.info({ ...fields, outcome: attempt.outcome }, 'account reconciled')
+    if (attempt.kind === 'waiting' || attempt.kind === 'failed') {
+      log.warn(
+        { ...fields, reason: attempt.reason, detail: attempt.detail },
+        `reconciliation ${attempt.kind}`,
+      )
+    }
+  }
+
+  async function settle(claim: Claim, attempt: Attempt): Promise<void> {
+    if (attempt.kind === 'failed' && attempt.scope === 'campaign_manager') {
+      breaker = afterFailure(breaker, options.monotonic(), attempt.retryAfterMs, options.random())
+    } else if (attempt.kind !== 'lost') {
+      breaker = afterSuccess()
+    }
+    if (attempt.kind === 'done' || attempt.kind === 'lost') return
+    if (stopping && attempt.kind === 'failed') return releaseClaim(db, claim)
+    const policy = attempt.kind === 'waiting' ? options.waiting : options.failed
+    const delay = backoffMs(claim.attempts + 1, options.random(), policy)
+    const asked = attempt.kind === 'failed' ? (attempt.retryAfterMs ?? 0) : 0
+    await postponeClaim(db, claim, attempt, Math.max(delay, asked))
+  }
+
+  async function giveBack(claim: Claim, cause: unknown): Promise<void> {
+    const failure = { reason: 'internal', detail: cause instanceof Error ? cause.name : 'unknown error' }
+    const delay = backoffMs(claim.attempts + 1, options.random(), options.failed)
+    await postponeClaim(db, claim, failure, delay).catch((error) =>
+      log.error({ err: error }, 'a claimed user could not be given back; its lease will end'),
+    )
+  }
+
+  const heartbeat = async (): Promise<void> => {
+    await renewClaims(db, [...inFlight.keys()]).catch((error) =>
+      log.error({ err: error }, 'claims could not be renewed'),
+    )
+  }
+
+  async function run(): Promise<void> {
+    const timer = setInterval(heartbeat, HEARTBEAT_MS)
+    while (!stopping) {
+      try {
+        if ((await claim()) > 0) continue
+      } catch (error) {
+        log.error({ err: error }, 'no work could be claimed')
+      }
+      await idle()
+    }
+    await Promise.allSettled(inFlight.values())
+    clearInterval(timer)
+  }
+
+  return {
+    start() {
+      loop ??= run()
+    },
+    async stop(patienceMs) {
+      stopping = true
+      wakeUp()
+      const ended = Promise.allSettled([loop, ...inFlight.values()])
+      if (patienceMs !== undefined) await Promise.race([ended, delay(patienceMs, undefined, { ref: false })])
+      else await ended
+      for (const each of inFlight.keys()) {
+        await releaseClaim(db, each).catch((error) =>
+          log.error({ err: error }, 'a claim could not be released'),
+        )
+      }
+    },
+    async runOnce() {
+      const claimed = await claim()
+      await Promise.allSettled(inFlight.values())
+      return claimed
+    },
+    wake,
+    get circuitOpen() {
+      return isOpen(breaker)
+    },
+  }
+}
