@@ -1,0 +1,86 @@
+import { inTransaction } from '../db/transaction.ts'
+import { memberIds } from '../directory/members.ts'
+import { groupStore } from '../directory/resources.ts'
+import type { StoredResource } from '../directory/stored-resource.ts'
+import { markDirty } from '../reconcile/dirty-set.ts'
+import type { Resource } from '../scim/attribute.ts'
+import { type MemberChange, splitMemberOperations } from '../scim/members.ts'
+import { applyPatch, parsePatch } from '../scim/patch.ts'
+import { equalResources } from '../scim/resource.ts'
+import { groupType } from '../scim/resource-types.ts'
+import type { ProvisioningContext } from './context.ts'
+import { rejectTakenDisplayName } from './create-group.ts'
+import { changeMembers } from './membership.ts'
+import { requireFound, requireMatch } from './preconditions.ts'
+import { readGroup } from './read-group.ts'
+
+/** PUT /Groups/{id} (RFC 7644 §3.5.1). Members become those of the body: the difference is applied, nobody leaves in between. */
+export async function replaceGroup(
+  context: ProvisioningContext,
+  tenantId: number,
+  id: string,
+  body: unknown,
+  ifMatch: string | undefined,
+): Promise<StoredResource> {
+  const { attributes, members } = readGroup(body)
+  return changeGroup(context, tenantId, id, ifMatch, () => attributes, [{ kind: 'replace', values: members }])
+}
+
+/** PATCH /Groups/{id} (RFC 7644 §3.5.2). */
+export async function patchGroup(
+  context: ProvisioningContext,
+  tenantId: number,
+  id: string,
+  body: unknown,
+  ifMatch: string | undefined,
+): Promise<StoredResource> {
+  const { attributes, members } = splitMemberOperations(parsePatch(groupType, body))
+  return changeGroup(
+    context,
+    tenantId,
+    id,
+    ifMatch,
+    (current) => applyPatch(groupType, current, attributes),
+    members,
+  )
+}
+
+async function changeGroup(
+  context: ProvisioningContext,
+  tenantId: number,
+  id: string,
+  ifMatch: string | undefined,
+  change: (current: Resource) => Resource,
+  memberChanges: readonly MemberChange[],
+): Promise<StoredResource> {
+  await checkNewName(context, tenantId, id, change)
+  const { group, dirty } = await inTransaction(context.db, async (trx) => {
+    const current = requireFound('Group', id, await groupStore.lock(trx, tenantId, id))
+    requireMatch(ifMatch, current)
+    const next = change(current.attributes)
+    const changed = await changeMembers(trx, tenantId, id, memberChanges)
+    const renamed = next.displayName !== current.attributes.displayName
+    const affected = renamed ? [...changed, ...(await memberIds(trx, tenantId, id))] : changed
+    await markDirty(trx, tenantId, [...new Set(affected)])
+    if (!equalResources(current.attributes, next)) {
+      return { group: await groupStore.update(trx, tenantId, id, next), dirty: affected.length > 0 }
+    }
+    if (changed.length === 0) return { group: current, dirty: false }
+    await groupStore.touch(trx, tenantId, [id])
+    return { group: requireFound('Group', id, await groupStore.find(trx, tenantId, id)), dirty: true }
+  }).catch(rejectTakenDisplayName)
+  if (dirty) context.onDirty()
+  return group
+}
+
+/** Before the transaction, because it may ask Campaign Manager. What it finds stays true: a name is set, not derived. */
+async function checkNewName(
+  context: ProvisioningContext,
+  tenantId: number,
+  id: string,
+  change: (current: Resource) => Resource,
+): Promise<void> {
+  const current = requireFound('Group', id, await groupStore.find(context.db, tenantId, id))
+  const { displayName } = change(current.attributes)
+  if (displayName !== current.attributes.displayName) await context.checkGroupName(String(displayName))
+}

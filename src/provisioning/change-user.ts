@@ -1,0 +1,80 @@
+import { inTransaction } from '../db/transaction.ts'
+import { awaitAgain, lockAccounts } from '../directory/accounts.ts'
+import { groupIdsOf } from '../directory/members.ts'
+import { userStore } from '../directory/resources.ts'
+import { isResourceId, type StoredResource } from '../directory/stored-resource.ts'
+import { markDirty } from '../reconcile/dirty-set.ts'
+import type { Resource } from '../scim/attribute.ts'
+import { applyPatch, parsePatch } from '../scim/patch.ts'
+import { equalResources, readResource } from '../scim/resource.ts'
+import { userType } from '../scim/resource-types.ts'
+import { accountExternalId, accountFields } from './account-fields.ts'
+import type { ProvisioningContext } from './context.ts'
+import { rejectTakenUserName } from './create-user.ts'
+import { requireFound, requireMatch } from './preconditions.ts'
+
+/**
+ * PUT /Users/{id} (RFC 7644 §3.5.1). What the body leaves out is cleared, `active` aside: leaving it out must not
+ * reactivate anybody.
+ */
+export async function replaceUser(
+  context: ProvisioningContext,
+  tenantId: number,
+  id: string,
+  body: unknown,
+  ifMatch: string | undefined,
+): Promise<StoredResource> {
+  const replacement = readResource(userType, body)
+  return changeUser(context, tenantId, id, ifMatch, (current) => ({
+    active: current.active !== false,
+    ...replacement,
+  }))
+}
+
+/** PATCH /Users/{id} (RFC 7644 §3.5.2). */
+export async function patchUser(
+  context: ProvisioningContext,
+  tenantId: number,
+  id: string,
+  body: unknown,
+  ifMatch: string | undefined,
+): Promise<StoredResource> {
+  const operations = parsePatch(userType, body)
+  return changeUser(context, tenantId, id, ifMatch, (current) => applyPatch(userType, current, operations))
+}
+
+async function changeUser(
+  context: ProvisioningContext,
+  tenantId: number,
+  id: string,
+  ifMatch: string | undefined,
+  change: (current: Resource) => Resource,
+): Promise<StoredResource> {
+  const result = await inTransaction(context.db, async (trx) => {
+    if (isResourceId(id)) await lockAccounts(trx, tenantId, [id])
+    const current = requireFound('User', id, await userStore.find(trx, tenantId, id))
+    requireMatch(ifMatch, current)
+    const next = change(current.attributes)
+    if (equalResources(current.attributes, next)) return { user: current, dirty: false, keepsAccess: false }
+    const user = await userStore.update(trx, tenantId, id, next)
+    const deactivated = isActive(current.attributes) && !isActive(next)
+    const keepsAccess = deactivated && (await groupIdsOf(trx, tenantId, id)).length > 0
+    if (!isActive(current.attributes) && isActive(next)) await awaitAgain(trx, tenantId, id)
+    const dirty = concernsAccount(id, current.attributes, next)
+    if (dirty) await markDirty(trx, tenantId, [id])
+    return { user, dirty, keepsAccess }
+  }).catch(rejectTakenUserName)
+  if (result.keepsAccess) {
+    context.log.warn({ tenantId, userId: id }, 'user deactivated while still in groups')
+  }
+  if (result.dirty) context.onDirty()
+  return result.user
+}
+
+const isActive = (user: Resource): boolean => user.active !== false
+
+/** Whether a change of the user is one that the account must follow. */
+function concernsAccount(id: string, before: Resource, after: Resource): boolean {
+  const relevant = (user: Resource) => [accountFields(user), accountExternalId(user, id), isActive(user)]
+  return JSON.stringify(relevant(before)) !== JSON.stringify(relevant(after))
+}

@@ -1,0 +1,36 @@
+import { randomUUID } from 'node:crypto'
+import { uniqueViolation } from '../db/errors.ts'
+import { inTransaction } from '../db/transaction.ts'
+import { groupStore } from '../directory/resources.ts'
+import type { StoredResource } from '../directory/stored-resource.ts'
+import { markDirty } from '../reconcile/dirty-set.ts'
+import { uniqueness } from '../scim/error.ts'
+import type { ProvisioningContext } from './context.ts'
+import { changeMembers } from './membership.ts'
+import { readGroup } from './read-group.ts'
+
+/** POST /Groups (RFC 7644 §3.3). */
+export async function createGroup(
+  context: ProvisioningContext,
+  tenantId: number,
+  body: unknown,
+): Promise<StoredResource> {
+  const { attributes, displayName, members } = readGroup(body)
+  await context.checkGroupName(displayName)
+  const id = randomUUID()
+  const { group, joined } = await inTransaction(context.db, async (trx) => {
+    const inserted = await groupStore.insert(trx, tenantId, id, attributes)
+    const changed = await changeMembers(trx, tenantId, id, [{ kind: 'add', values: members }])
+    await markDirty(trx, tenantId, changed)
+    return { group: inserted, joined: changed.length }
+  }).catch(rejectTakenDisplayName)
+  if (joined > 0) context.onDirty()
+  return group
+}
+
+export function rejectTakenDisplayName(error: unknown): never {
+  if (uniqueViolation(error) === 'scim_group_name') {
+    throw uniqueness('a group with this displayName already exists')
+  }
+  throw error
+}

@@ -1,0 +1,35 @@
+import { randomUUID } from 'node:crypto'
+import { uniqueViolation } from '../db/errors.ts'
+import { inTransaction } from '../db/transaction.ts'
+import { insertAccount } from '../directory/accounts.ts'
+import { userStore } from '../directory/resources.ts'
+import type { StoredResource } from '../directory/stored-resource.ts'
+import { markDirty } from '../reconcile/dirty-set.ts'
+import { uniqueness } from '../scim/error.ts'
+import { readResource } from '../scim/resource.ts'
+import { userType } from '../scim/resource-types.ts'
+import type { ProvisioningContext } from './context.ts'
+
+/** POST /Users (RFC 7644 §3.3). */
+export async function createUser(
+  context: ProvisioningContext,
+  tenantId: number,
+  body: unknown,
+): Promise<StoredResource> {
+  const attributes = { active: true, ...readResource(userType, body) }
+  const id = randomUUID()
+  const user = await inTransaction(context.db, async (trx) => {
+    await insertAccount(trx, tenantId, id)
+    const inserted = await userStore.insert(trx, tenantId, id, attributes)
+    await markDirty(trx, tenantId, [id])
+    return inserted
+  }).catch(rejectTakenUserName)
+  context.onDirty()
+  return user
+}
+
+export function rejectTakenUserName(error: unknown): never {
+  if (uniqueViolation(error) === 'scim_user_name')
+    throw uniqueness('a user with this userName already exists')
+  throw error
+}

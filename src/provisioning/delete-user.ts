@@ -1,0 +1,31 @@
+import { inTransaction, RetryTransaction } from '../db/transaction.ts'
+import { lockAccounts, markDeleted } from '../directory/accounts.ts'
+import { groupIdsOf } from '../directory/members.ts'
+import { groupStore, userStore } from '../directory/resources.ts'
+import { isResourceId } from '../directory/stored-resource.ts'
+import { markDirty } from '../reconcile/dirty-set.ts'
+import type { ProvisioningContext } from './context.ts'
+import { requireFound, requireMatch } from './preconditions.ts'
+
+/** DELETE /Users/{id} (RFC 7644 §3.6). Memberships go with the user, and so the versions of its groups change. */
+export async function deleteUser(
+  context: ProvisioningContext,
+  tenantId: number,
+  id: string,
+  ifMatch: string | undefined,
+): Promise<void> {
+  await inTransaction(context.db, async (trx) => {
+    const groupIds = isResourceId(id) ? await groupIdsOf(trx, tenantId, id) : []
+    for (const groupId of groupIds) await groupStore.lock(trx, tenantId, groupId)
+    if (isResourceId(id)) await lockAccounts(trx, tenantId, [id])
+    requireMatch(ifMatch, requireFound('User', id, await userStore.find(trx, tenantId, id)))
+    // Groups are locked before users, so one that the user joined meanwhile could only be locked in the wrong order.
+    const joined = (await groupIdsOf(trx, tenantId, id)).filter((groupId) => !groupIds.includes(groupId))
+    if (joined.length > 0) throw new RetryTransaction('the user joined a group meanwhile')
+    await markDeleted(trx, tenantId, id)
+    await groupStore.touch(trx, tenantId, groupIds)
+    await userStore.delete(trx, tenantId, id)
+    await markDirty(trx, tenantId, [id])
+  })
+  context.onDirty()
+}

@@ -1,0 +1,111 @@
+import type { Kysely, Transaction } from 'kysely'
+import type { AccountInput, ObservedAccount } from '../campaign-manager/messages.ts'
+import { uniqueViolation } from '../db/errors.ts'
+import type { Database } from '../db/tables.ts'
+import { inTransaction } from '../db/transaction.ts'
+import {
+  type AccountRecord,
+  forgetCreateKey,
+  recordAbsent,
+  recordIntent,
+  recordObserved,
+} from '../directory/account-record.ts'
+import { type Claim, finishClaim, holdClaim } from '../reconcile/dirty-set.ts'
+import type { Attempt } from '../reconcile/worker.ts'
+import { grantIntent, type RoleTarget } from '../roles/role-rule.ts'
+
+/** The account that was found is already recorded for another SCIM user, and is never shared. */
+export class AccountTakenError extends Error {
+  override readonly name = 'AccountTakenError'
+}
+
+/** Records what is about to be written. False when the claim was lost, and then nothing may be written. */
+export async function intendWrite(
+  db: Kysely<Database>,
+  claim: Claim,
+  record: AccountRecord,
+  input: AccountInput,
+  rule: RoleTarget,
+  target: { campaignManagerId?: string; createKey?: string },
+): Promise<boolean> {
+  return whileHeld(db, claim, (trx) =>
+    recordIntent(trx, claim.tenantId, claim.userId, {
+      campaignManagerId: target.campaignManagerId,
+      createKey: target.createKey,
+      granted: grantIntent(record.granted, rule.wanted),
+      email: input.email,
+      externalId: input.externalId,
+    }),
+  )
+}
+
+/** Prolongs the claim before a write that needs no intent. False when it was lost. */
+export const keepClaim = (db: Kysely<Database>, claim: Claim): Promise<boolean> =>
+  whileHeld(db, claim, async () => {})
+
+export const dropCreateKey = (db: Kysely<Database>, claim: Claim): Promise<boolean> =>
+  whileHeld(db, claim, (trx) => forgetCreateKey(trx, claim.tenantId, claim.userId))
+
+/** Records what a write led to, and leaves the user dirty. */
+export const recordWrite = (
+  db: Kysely<Database>,
+  claim: Claim,
+  written: ObservedAccount,
+  rule: RoleTarget,
+): Promise<boolean> => whileHeld(db, claim, (trx) => record(trx, claim, written, rule))
+
+/** Records what the account holds, and that nothing more is to be done unless something changed meanwhile. */
+export async function finishObserved(
+  db: Kysely<Database>,
+  claim: Claim,
+  observed: ObservedAccount,
+  rule: RoleTarget,
+  outcome: 'unchanged' | 'created' | 'replaced',
+): Promise<Attempt> {
+  const held = await whileHeld(db, claim, async (trx) => {
+    await record(trx, claim, observed, rule)
+    await finishClaim(trx, claim)
+  })
+  return held ? { kind: 'done', outcome } : { kind: 'lost' }
+}
+
+/** Records that there is no account of ours. */
+export async function finishAbsent(
+  db: Kysely<Database>,
+  claim: Claim,
+  outcome: 'unchanged' | 'deleted' | 'released',
+): Promise<Attempt> {
+  const held = await whileHeld(db, claim, async (trx) => {
+    await recordAbsent(trx, claim.tenantId, claim.userId)
+    await finishClaim(trx, claim)
+  })
+  return held ? { kind: 'done', outcome } : { kind: 'lost' }
+}
+
+const record = (trx: Transaction<Database>, claim: Claim, observed: ObservedAccount, rule: RoleTarget) =>
+  recordObserved(trx, claim.tenantId, claim.userId, {
+    campaignManagerId: observed.account.id,
+    granted: rule.wanted,
+    roles: observed.account.roles,
+    foreign: rule.foreign,
+    email: observed.account.email,
+    externalId: observed.account.externalId,
+  })
+
+/** Runs a record's transaction while the claim is this process's, and says whether it was. */
+async function whileHeld(
+  db: Kysely<Database>,
+  claim: Claim,
+  write: (trx: Transaction<Database>) => Promise<void>,
+): Promise<boolean> {
+  try {
+    return await inTransaction(db, async (trx) => {
+      if (!(await holdClaim(trx, claim))) return false
+      await write(trx)
+      return true
+    })
+  } catch (error) {
+    if (uniqueViolation(error)) throw new AccountTakenError('account already linked', { cause: error })
+    throw error
+  }
+}

@@ -1,0 +1,42 @@
+import type { CampaignManager } from '../campaign-manager/campaign-manager.ts'
+import type { ObservedAccount } from '../campaign-manager/messages.ts'
+import type { AccountRecord } from '../directory/account-record.ts'
+import type { FoundBy } from './plan-account.ts'
+
+export interface FoundAccount {
+  readonly by: FoundBy
+  readonly observed: ObservedAccount
+}
+
+/**
+ * Looks for a user's account: by the id recorded for it, then, should that be unknown or gone, by the e-mail it was or may
+ * have been created with, then by the user's present e-mail. An account counts as absent only after each of these said so.
+ *
+ * @param ownExternalIds the external ids by which an account is known as this user's
+ * @param currentEmail undefined when no account may be adopted
+ */
+export async function findAccount(
+  campaignManager: CampaignManager,
+  record: AccountRecord,
+  ownExternalIds: readonly string[],
+  currentEmail: string | undefined,
+): Promise<FoundAccount | undefined> {
+  if (record.campaignManagerId !== undefined) {
+    const observed = await campaignManager.getAccount(record.campaignManagerId)
+    if (observed) return { by: 'link', observed }
+  }
+  let byEmail: FoundAccount | undefined
+  const emails = [record.email, currentEmail].filter((email) => email !== undefined)
+  for (const email of new Set(emails.map((each) => each.toLowerCase()))) {
+    const listed = await campaignManager.findAccountByEmail(email)
+    // The list carries no ETag, and a second, direct look is what a write starts from.
+    const observed = listed && (await campaignManager.getAccount(listed.id))
+    if (!observed) continue
+    const { externalId } = observed.account
+    if (externalId !== undefined && ownExternalIds.includes(externalId))
+      return { by: 'external_id', observed }
+    // An account at a former address is somebody else's by now; only the present address may be adopted.
+    if (email === currentEmail?.toLowerCase()) byEmail = { by: 'email', observed }
+  }
+  return byEmail
+}

@@ -1,0 +1,152 @@
+import {
+  type Account,
+  type AccountInput,
+  inputOf,
+  type ObservedAccount,
+} from '../campaign-manager/messages.ts'
+import { includesRole } from '../roles/role-name.ts'
+import { mayDelete, type RoleTarget, type Standing, sameRoles, targetRoles } from '../roles/role-rule.ts'
+import type { AccountFields } from './account-fields.ts'
+
+/** How an account was found: by the id recorded for it, by the external id it carries, or by its e-mail alone. */
+export type FoundBy = 'link' | 'external_id' | 'email'
+
+export interface AccountSituation {
+  readonly standing: Standing
+  readonly active: boolean
+  readonly granted: readonly string[]
+  /** Roles of the user's groups, as Campaign Manager spells them. */
+  readonly wanted: readonly string[]
+  /** The placeholder as Campaign Manager spells it. */
+  readonly placeholder: { readonly name: string; readonly exists: boolean }
+  /** Undefined once the user is deleted. */
+  readonly fields: (Omit<AccountFields, 'email'> & { readonly email: string | undefined }) | undefined
+  readonly externalId: string
+  readonly found: { readonly by: FoundBy; readonly observed: ObservedAccount } | undefined
+}
+
+export interface AccountPolicies {
+  readonly protectedRoles: readonly string[]
+  readonly existingAccounts: 'link' | 'refuse'
+  readonly onDeactivate: 'ignore' | 'suspend'
+  readonly onUserDelete: 'delete' | 'release'
+}
+
+/** Why nothing can be done for a user until somebody changes something. */
+export type BlockReason = 'no_email' | 'placeholder_missing' | 'account_exists' | 'account_linked_elsewhere'
+
+export type AccountPlan =
+  /** There is no account of ours, and none should be. */
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'unchanged'; readonly observed: ObservedAccount; readonly rule: RoleTarget }
+  | { readonly kind: 'create'; readonly input: AccountInput; readonly rule: RoleTarget }
+  | {
+      readonly kind: 'replace'
+      readonly observed: ObservedAccount
+      readonly input: AccountInput
+      readonly rule: RoleTarget
+      /** The account goes on without us: what it holds is not ours. */
+      readonly release: boolean
+    }
+  | { readonly kind: 'delete'; readonly observed: ObservedAccount }
+  | { readonly kind: 'blocked'; readonly reason: BlockReason; readonly detail: string }
+
+/** What to do about one user's account: from what should be and what was found to one step that makes it so. */
+export function planAccount(situation: AccountSituation, policies: AccountPolicies): AccountPlan {
+  const { standing, found } = situation
+  const leaving = standing === 'deleted' || standing === 'released'
+  // Found by e-mail alone, it was never ours: nothing to take away from it.
+  if (leaving && (!found || found.by === 'email')) return { kind: 'absent' }
+  const rule = targetRoles({
+    standing,
+    wanted: situation.wanted,
+    granted: situation.granted,
+    observed: found?.observed.account.roles ?? [],
+    placeholder: situation.placeholder.name,
+    protectedRoles: policies.protectedRoles,
+  })
+  if (leaving && found) {
+    const end = planEnd(standing, found.observed, rule, policies)
+    if (end) return end
+  }
+  const refusal = refusedAccount(situation, policies)
+  if (refusal) return refusal
+  if (!situation.placeholder.exists && includesRole(rule.roles, situation.placeholder.name)) {
+    return {
+      kind: 'blocked',
+      reason: 'placeholder_missing',
+      detail: `no Campaign Manager role is named '${situation.placeholder.name}', which new accounts are to hold`,
+    }
+  }
+  return planPresent(situation, rule, policies)
+}
+
+/** Undefined when the account of a released user stays, with the roles that are not ours. */
+function planEnd(
+  standing: Standing,
+  observed: ObservedAccount,
+  rule: RoleTarget,
+  policies: AccountPolicies,
+): AccountPlan | undefined {
+  if (rule.roles.length === 0) return { kind: 'delete', observed }
+  if (standing !== 'deleted') return undefined
+  const deletable = mayDelete(observed.account.roles, policies.protectedRoles)
+  if (deletable && policies.onUserDelete === 'delete') return { kind: 'delete', observed }
+  // Without our external id: whoever gets that e-mail next is not this person.
+  const { externalId: _, ...rest } = inputOf(observed.account)
+  return { kind: 'replace', observed, input: { ...rest, roles: [...rule.roles] }, rule, release: true }
+}
+
+function refusedAccount(situation: AccountSituation, policies: AccountPolicies): AccountPlan | undefined {
+  if (situation.found?.by !== 'email') return undefined
+  if (situation.found.observed.account.externalId) {
+    return {
+      kind: 'blocked',
+      reason: 'account_linked_elsewhere',
+      detail: "the Campaign Manager account with the user's e-mail address is linked to another user",
+    }
+  }
+  if (policies.existingAccounts === 'link') return undefined
+  return {
+    kind: 'blocked',
+    reason: 'account_exists',
+    detail:
+      "Campaign Manager already has an account with the user's e-mail address (EXISTING_ACCOUNTS=refuse)",
+  }
+}
+
+function planPresent(situation: AccountSituation, rule: RoleTarget, policies: AccountPolicies): AccountPlan {
+  const { fields, found } = situation
+  // A linked account whose user has lost the address keeps the one it has, so that its roles can follow.
+  const email = fields?.email ?? found?.observed.account.email
+  if (email === undefined) {
+    return { kind: 'blocked', reason: 'no_email', detail: 'the user has no e-mail address' }
+  }
+  const input: AccountInput = {
+    email,
+    ...(fields?.firstName !== undefined && { firstName: fields.firstName }),
+    ...(fields?.lastName !== undefined && { lastName: fields.lastName }),
+    ...(fields?.displayName !== undefined && { displayName: fields.displayName }),
+    externalId: situation.externalId,
+    enabled: policies.onDeactivate === 'ignore' || situation.active,
+    roles: [...rule.roles],
+  }
+  if (!found) return { kind: 'create', input, rule }
+  const { observed } = found
+  return holds(observed.account, input)
+    ? { kind: 'unchanged', observed, rule }
+    : { kind: 'replace', observed, input, rule, release: false }
+}
+
+/** Whether an account is as it should be. An address is the same in any case, and roles in any order. */
+export function holds(account: Account, input: AccountInput): boolean {
+  return (
+    account.email.toLowerCase() === input.email.toLowerCase() &&
+    (account.firstName || undefined) === input.firstName &&
+    (account.lastName || undefined) === input.lastName &&
+    (account.displayName || undefined) === input.displayName &&
+    (account.externalId || undefined) === input.externalId &&
+    account.enabled === input.enabled &&
+    sameRoles(account.roles, input.roles)
+  )
+}
