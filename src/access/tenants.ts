@@ -1,0 +1,24 @@
+import type { Kysely } from 'kysely'
+import type { Database } from '../db/tables.ts'
+
+export interface TenantDescription {
+  readonly name: string
+  readonly created: Date
+}
+
+/** False when a tenant of this name exists already. */
+export async function createTenant(db: Kysely<Database>, name: string): Promise<boolean> {
+  const row = await db
+    .insertInto('tenant')
+    .values({ name })
+    .onConflict((conflict) => conflict.column('name').doNothing())
+    .returning('tenant_id')
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+export const listTenants = (db: Kysely<Database>): Promise<TenantDescription[]> =>
+  db.selectFrom('tenant').select(['name', 'created_at as created']).orderBy('tenant_id').execute()
+
+/** What the database accepts too: it appears in commands, logs and metric labels. */
+export const isTenantName = (name: string): boolean => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(name)

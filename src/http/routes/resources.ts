@@ -1,0 +1,152 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { StoredResource } from '../../directory/stored-resource.ts'
+import type { JsonObject, ResourceType } from '../../scim/attribute.ts'
+import { listResponse } from '../../scim/discovery.ts'
+import { invalidFilter, notFound } from '../../scim/error.ts'
+import { etagOf, matchesEtag } from '../../scim/etag.ts'
+import { type Filter, parseFilter } from '../../scim/filter.ts'
+import { parsePage } from '../../scim/page.ts'
+import { type Projection, parseProjection } from '../../scim/project.ts'
+import { principalOf } from '../authentication.ts'
+import { type BaseUrl, locationOf, presentProjected } from '../present.ts'
+
+/** One type of resource, as the routes need it: what may be asked of it, within one tenant. */
+export interface ResourceUseCases {
+  readonly type: ResourceType
+  create(tenantId: number, body: unknown): Promise<StoredResource>
+  find(tenantId: number, id: string): Promise<StoredResource | undefined>
+  list(
+    tenantId: number,
+    query: { filter: Filter | undefined; offset: number; limit: number },
+  ): Promise<{ totalResults: number; resources: readonly StoredResource[] }>
+  replace(tenantId: number, id: string, body: unknown, ifMatch: string | undefined): Promise<StoredResource>
+  patch(tenantId: number, id: string, body: unknown, ifMatch: string | undefined): Promise<StoredResource>
+  delete(tenantId: number, id: string, ifMatch: string | undefined): Promise<void>
+  /** Attributes that are kept apart from the resources, by id, as far as the projection wants them. */
+  parts(
+    tenantId: number,
+    ids: readonly string[],
+    base: string,
+    projection: Projection,
+  ): Promise<ReadonlyMap<string, JsonObject>>
+  /**
+   * PATCH answers 204 unless the request names attributes (RFC 7644 §3.5.2). Entra wants it for groups, whose members
+   * may be many.
+   */
+  readonly patchAnswersNoContent: boolean
+}
+
+type Query = Record<string, string | string[] | undefined>
+type ResourceRequest = FastifyRequest<{ Params: { id: string }; Querystring: Query }>
+
+/** RFC 7644 §3.2: the endpoints of one type of resource. */
+export function resourceRoutes(app: FastifyInstance, useCases: ResourceUseCases, baseUrl: BaseUrl): void {
+  const { type } = useCases
+  const collection = type.endpoint
+  const single = `${collection}/:id`
+
+  const projectionOf = (request: FastifyRequest): Projection => parseProjection(type, request.query as Query)
+
+  async function body(
+    request: FastifyRequest,
+    stored: StoredResource,
+    projection: Projection,
+  ): Promise<JsonObject> {
+    const base = baseUrl(request)
+    const parts = await useCases.parts(principalOf(request).tenantId, [stored.id], base, projection)
+    return presentProjected(type, stored, base, projection, parts.get(stored.id))
+  }
+
+  async function send(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    stored: StoredResource,
+    projection: Projection,
+  ): Promise<JsonObject> {
+    reply.header('ETag', etagOf(stored.version))
+    reply.header('Location', locationOf(baseUrl(request), type, stored.id))
+    return body(request, stored, projection)
+  }
+
+  app.post(collection, async (request, reply) => {
+    const projection = projectionOf(request)
+    const stored = await useCases.create(principalOf(request).tenantId, request.body)
+    reply.code(201)
+    return send(request, reply, stored, projection)
+  })
+
+  app.get(collection, async (request) => {
+    const query = request.query as Query
+    const { startIndex, count } = parsePage(query)
+    const projection = projectionOf(request)
+    const { tenantId } = principalOf(request)
+    const page = await useCases.list(tenantId, {
+      filter: filterOf(type, query.filter),
+      offset: startIndex - 1,
+      limit: count,
+    })
+    const base = baseUrl(request)
+    const parts = await useCases.parts(
+      tenantId,
+      page.resources.map(({ id }) => id),
+      base,
+      projection,
+    )
+    return listResponse(
+      page.resources.map((stored) => presentProjected(type, stored, base, projection, parts.get(stored.id))),
+      { totalResults: page.totalResults, startIndex, itemsPerPage: page.resources.length },
+    )
+  })
+
+  app.get(single, async (request: ResourceRequest, reply) => {
+    const projection = projectionOf(request)
+    const { id } = request.params
+    const stored = await useCases.find(principalOf(request).tenantId, id)
+    if (!stored) throw notFound(`${type.name} '${id}' not found`)
+    const ifNoneMatch = request.headers['if-none-match']
+    if (ifNoneMatch !== undefined && matchesEtag(ifNoneMatch, etagOf(stored.version))) {
+      reply.code(304).header('ETag', etagOf(stored.version))
+      return reply.send()
+    }
+    return send(request, reply, stored, projection)
+  })
+
+  app.put(single, async (request: ResourceRequest, reply) => {
+    const projection = projectionOf(request)
+    const { tenantId } = principalOf(request)
+    const stored = await useCases.replace(
+      tenantId,
+      request.params.id,
+      request.body,
+      request.headers['if-match'],
+    )
+    return send(request, reply, stored, projection)
+  })
+
+  app.patch(single, async (request: ResourceRequest, reply) => {
+    const projection = projectionOf(request)
+    const { tenantId } = principalOf(request)
+    const stored = await useCases.patch(
+      tenantId,
+      request.params.id,
+      request.body,
+      request.headers['if-match'],
+    )
+    const named = request.query.attributes !== undefined || request.query.excludedAttributes !== undefined
+    if (useCases.patchAnswersNoContent && !named) {
+      return reply.code(204).header('ETag', etagOf(stored.version)).send()
+    }
+    return send(request, reply, stored, projection)
+  })
+
+  app.delete(single, async (request: ResourceRequest, reply) => {
+    await useCases.delete(principalOf(request).tenantId, request.params.id, request.headers['if-match'])
+    return reply.code(204).send()
+  })
+}
+
+function filterOf(type: ResourceType, text: string | string[] | undefined): Filter | undefined {
+  if (text === undefined) return undefined
+  if (typeof text !== 'string') throw invalidFilter('filter is given more than once')
+  return parseFilter(type, text)
+}

@@ -1,0 +1,103 @@
+import { sql } from 'kysely'
+import type { Test } from 'tap'
+import { systemClock } from '../../src/clock.ts'
+import { loadConfig } from '../../src/config.ts'
+import { createLogger } from '../../src/log.ts'
+import { createSandbox, type Sandbox, type SandboxOptions } from '../../src/sandbox/server.ts'
+import { type RunningService, startService } from '../../src/start.ts'
+import { openDatabase } from './database.ts'
+import { type ScimRequest, scimClient } from './scim-client.ts'
+
+export const SCIM_TOKEN = 'test-token-of-the-default-tenant-0123456789'
+export const CAMPAIGN_MANAGER_TOKEN = 'campaign-manager-key'
+
+type TestDatabase = Awaited<ReturnType<typeof openDatabase>>
+
+export interface TestService {
+  readonly url: string
+  readonly database: TestDatabase
+  readonly sandbox: Sandbox
+  readonly running: RunningService
+  readonly scim: ScimRequest
+  /** Reconciles until nothing is due. Those that wait or failed stay for later. */
+  settle(): Promise<void>
+  /** Makes what waits or failed due at once, then settles. */
+  retry(): Promise<void>
+  /** Compares every account with Campaign Manager, as a resync does. */
+  resync(): Promise<void>
+  /** The accounts of Campaign Manager as `{ address: roles }`, by address. */
+  accounts(): Record<string, string[]>
+}
+
+export interface TestServiceOptions {
+  /** Settings beside those that make it a test: a database of its own, a sandbox of its own, a port of its own. */
+  readonly env?: Readonly<Record<string, string>>
+  readonly roles?: SandboxOptions['roles']
+  /** A further process's worth of service on what another one uses. */
+  readonly beside?: TestService
+}
+
+/**
+ * The service as it ships, over real HTTP, on a real Postgres and a real HTTP Campaign Manager. Nothing is reconciled
+ * until the test says so, unless it sets RECONCILE=on.
+ */
+export async function startTestService(t: Test, options: TestServiceOptions = {}): Promise<TestService> {
+  const database = options.beside?.database ?? (await openDatabase(t))
+  const sandbox = options.beside?.sandbox ?? (await openSandbox(t, options.roles))
+  const config = loadConfig(
+    {
+      PORT: '0',
+      DATABASE_URL: database.url,
+      CAMPAIGN_MANAGER_URL: await sandboxUrl(sandbox),
+      CAMPAIGN_MANAGER_TOKEN,
+      CAMPAIGN_MANAGER_RATE: '0',
+      SCIM_TOKEN,
+      RECONCILE: 'off',
+      RESYNC_INTERVAL_SECONDS: '0',
+      LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
+      ...options.env,
+    },
+    () => '',
+  )
+  const running = await startService({
+    config,
+    clock: systemClock,
+    log: createLogger({ level: config.logLevel }),
+  })
+  t.teardown(() => running.stop())
+  const { worker, resync } = running.service
+  const settle = async (): Promise<void> => {
+    while ((await worker.runOnce()) > 0);
+  }
+  const url = running.urls.http ?? ''
+  return {
+    url,
+    database,
+    sandbox,
+    running,
+    scim: scimClient(url, SCIM_TOKEN),
+    settle,
+    async retry() {
+      await sql`update dirty_user set not_before = now()`.execute(database.db)
+      await settle()
+    },
+    async resync() {
+      await resync.markEveryone()
+      await settle()
+    },
+    accounts: () => Object.fromEntries(sandbox.state.users().map(({ email, roles }) => [email, roles])),
+  }
+}
+
+const urls = new WeakMap<Sandbox, string>()
+
+async function openSandbox(t: Test, roles: SandboxOptions['roles']): Promise<Sandbox> {
+  const sandbox = createSandbox({ now: systemClock.now, token: CAMPAIGN_MANAGER_TOKEN, roles })
+  urls.set(sandbox, await sandbox.listen({ host: '127.0.0.1', port: 0 }))
+  t.teardown(() => sandbox.close())
+  return sandbox
+}
+
+async function sandboxUrl(sandbox: Sandbox): Promise<string> {
+  return urls.get(sandbox) ?? ''
+}
