@@ -1,0 +1,3 @@
+import type { Command } from './command.ts'
+
+export const demoCommand: Command = { summary: '', help: '', run: async () => 1 }

@@ -1,0 +1,191 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { FastifyInstance } from 'fastify'
+import { createAuthenticator } from './access/authenticate.ts'
+import { expiringTokens } from './access/tokens.ts'
+import { createCampaignManagerClient } from './campaign-manager/client.ts'
+import { createRoleCatalog } from './campaign-manager/role-catalog.ts'
+import type { Clock } from './clock.ts'
+import type { Config } from './config.ts'
+import { connect } from './db/connect.ts'
+import { isRetryable, isUnavailable } from './db/errors.ts'
+import { pendingMigrations } from './db/migrate.ts'
+import { MIGRATIONS } from './db/migrations-folder.ts'
+import { RetryTransaction } from './db/transaction.ts'
+import { countByStanding, countInactiveWithAccess } from './directory/accounts.ts'
+import { createBaseUrl } from './http/present.ts'
+import { scimResources } from './http/scim-resources.ts'
+import { createHttpServer, createMetricsServer } from './http/server.ts'
+import type { Logger } from './log.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+import { checkGroupName } from './provisioning/group-name.ts'
+import { reconcileUser } from './provisioning/reconcile-user.ts'
+import { createCallGate } from './reconcile/call-gate.ts'
+import { measureBacklog } from './reconcile/dirty-set.ts'
+import { createResync, type Resync } from './reconcile/resync.ts'
+import { createWorker, type Worker } from './reconcile/worker.ts'
+
+export interface ServiceParts {
+  /** As loaded, with `databaseUrl` and `campaignManagerUrl` filled in. */
+  readonly config: Config & { readonly databaseUrl: string; readonly campaignManagerUrl: string }
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+export interface Service {
+  readonly http: FastifyInstance
+  readonly metricsServer: FastifyInstance | undefined
+  readonly worker: Worker
+  readonly resync: Resync
+  readonly metrics: Metrics
+  /** Starts the duties that are on, once the servers listen. */
+  start(): void
+  /** Not ready; nothing more begun; what is under way finished or given back; requests drained; everything closed. */
+  stop(): Promise<void>
+}
+
+/** How long Entra's request may wait for the role list, when a group is created or renamed. */
+const ROLE_LIST_PATIENCE_MS = 3000
+/** How often to look for users that another process marked. */
+const POLL_MS = 500
+/** How long a stop waits for reconciliations before it gives them back: the rest of its 10 s is for everything else. */
+const STOP_PATIENCE_MS = 6000
+
+/** Builds every part and hands each what it needs. */
+export async function compose({ config, clock, log }: ServiceParts): Promise<Service> {
+  const { db, close: closeDatabase } = connect({
+    url: config.databaseUrl,
+    log,
+    poolMax: 10 + config.campaignManagerConcurrency,
+  })
+  let stopping = false
+
+  const metrics: Metrics = createMetrics({
+    readStore: async () => {
+      const [backlog, accounts, inactiveWithAccess, credentials] = await Promise.all([
+        measureBacklog(db),
+        countByStanding(db),
+        config.onDeactivate === 'ignore' ? countInactiveWithAccess(db) : 0,
+        expiringTokens(db),
+      ])
+      return { ...backlog, accounts, inactiveWithAccess, credentials }
+    },
+    circuitOpen: () => worker.circuitOpen,
+  })
+
+  const campaignManager = createCampaignManagerClient({
+    baseUrl: config.campaignManagerUrl,
+    token: config.campaignManagerToken,
+    timeoutMs: config.campaignManagerTimeoutMs,
+    now: clock.now,
+    monotonic: clock.monotonic,
+    gate: createCallGate({
+      concurrency: config.campaignManagerConcurrency,
+      ratePerSecond: config.campaignManagerRate,
+      monotonic: clock.monotonic,
+      delay: (ms) => delay(ms),
+    }),
+    observe: metrics.campaignManagerRequest,
+  })
+  const roleCatalog = createRoleCatalog({
+    campaignManager,
+    ttlMs: config.roleCacheSeconds * 1000,
+    now: clock.monotonic,
+  })
+
+  const worker = createWorker({
+    db,
+    attempt: (claim) =>
+      reconcileUser(
+        {
+          db,
+          campaignManager,
+          roleCatalog,
+          placeholderRole: config.placeholderRole,
+          policies: config,
+          log,
+          onRoleChange: metrics.roleChange,
+          onDrift: metrics.drift,
+        },
+        claim,
+      ),
+    concurrency: config.campaignManagerConcurrency,
+    pollMs: POLL_MS,
+    waiting: { baseMs: 5000, maxMs: Math.max(10_000, config.roleCacheSeconds * 1000) },
+    failed: { baseMs: 1000, maxMs: 300_000 },
+    monotonic: clock.monotonic,
+    random: Math.random,
+    log,
+    observe: metrics.reconciled,
+  })
+  const resync = createResync({
+    db,
+    intervalSeconds: config.resyncIntervalSeconds,
+    onDirty: worker.wake,
+    log,
+  })
+
+  const provisioning = {
+    db,
+    log,
+    onDirty: worker.wake,
+    checkGroupName: (displayName: string) =>
+      checkGroupName(
+        {
+          roleCatalog,
+          placeholderRole: config.placeholderRole,
+          protectedRoles: config.protectedRoles,
+          unknownRole: config.unknownRole,
+          patience: () => delay(ROLE_LIST_PATIENCE_MS, undefined, { ref: false }),
+          log,
+        },
+        displayName,
+      ),
+  }
+
+  const http = await createHttpServer({
+    log,
+    trustProxy: config.trustProxy,
+    probes: {
+      notReady: async () => {
+        if (stopping) return 'stopping'
+        const pending = await pendingMigrations(db, { folder: MIGRATIONS }).catch(() => undefined)
+        if (pending === undefined) return 'the database does not answer'
+        return pending.length > 0 ? `migrations are pending: ${pending.join(', ')}` : undefined
+      },
+    },
+    scim: {
+      authenticate: createAuthenticator({ db, scimToken: config.scimToken }),
+      onAuthFailure: metrics.authFailure,
+      resources: scimResources(provisioning),
+      baseUrl: createBaseUrl(config.publicUrl),
+      isUnavailable: (error) =>
+        isUnavailable(error) || isRetryable(error) || error instanceof RetryTransaction,
+    },
+    metrics: config.metricsPort === undefined ? metrics.scrape : undefined,
+    onResponse: metrics.httpRequest,
+  })
+  const metricsServer =
+    config.metricsPort === undefined ? undefined : createMetricsServer(log, metrics.scrape)
+
+  return {
+    http,
+    metricsServer,
+    worker,
+    resync,
+    metrics,
+    start() {
+      if (!config.reconcile) return
+      worker.start()
+      resync.start()
+    },
+    async stop() {
+      stopping = true
+      await resync.stop()
+      await worker.stop(STOP_PATIENCE_MS)
+      await http.close()
+      await metricsServer?.close()
+      await campaignManager.close()
+      await closeDatabase()
+    },
+  }
+}
