@@ -48,7 +48,7 @@ const ROLE_LIST_PATIENCE_MS = 3000
 /** How often to look for users that another process marked. */
 const POLL_MS = 500
 /** How long a stop waits for reconciliations before it gives them back: the rest of its 10 s is for everything else. */
-const STOP_PATIENCE_MS = 6000
+const STOP_PATIENCE_MS = 5000
 
 /** Builds every part and hands each what it needs. */
 export async function compose({ config, clock, log }: ServiceParts): Promise<Service> {
@@ -185,6 +185,8 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
       await http.close()
       await metricsServer?.close()
       await campaignManager.close()
+      // What was given back fails now that its call is broken off, and must not find the database gone.
+      await worker.stop()
       await closeDatabase()
     },
   }

@@ -15,7 +15,7 @@ export type CampaignManager = {
   deleteAccount(id: string, etag: string | undefined): Promise<'deleted' | 'absent'>
   /** Every account, page by page. */
   listAccounts(): AsyncIterable<Account[]>
-  /** Waits for the calls under way. */
+  /** Breaks off the calls under way. */
   close(): Promise<void>
 }
 

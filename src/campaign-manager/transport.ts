@@ -68,7 +68,7 @@ export function createTransport({ baseUrl, token, timeoutMs }: TransportOptions)
     send,
     // undici refuses to be closed twice; whoever shuts down need not know who did before.
     close: () => {
-      closing ??= pool.close()
+      closing ??= pool.destroy()
       return closing
     },
   }

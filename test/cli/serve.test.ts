@@ -1,6 +1,6 @@
 import t from 'tap'
 import { startCommand } from '../support/command.ts'
-import { createDatabase } from '../support/database.ts'
+import { createDatabase, openDatabase } from '../support/database.ts'
 import { addMembers, groupBody, scimClient, userBody } from '../support/scim-client.ts'
 
 const scimUrl = /(http:\/\/\S+)\/scim\/v2/
@@ -48,7 +48,7 @@ t.test('production does not start without a credential', async (t) => {
 })
 
 t.test('a stop lets a reconciliation finish, and a second signal does not wait', async (t) => {
-  const { url } = await createDatabase(t)
+  const { url, pool } = await openDatabase(t)
   const sandbox = startCommand(t, ['sandbox', '--port', '0'])
   const [, api = ''] = await sandbox.printed(/sandbox: (http:\S+)/)
   const env = { DATABASE_URL: url, PORT: '0', CAMPAIGN_MANAGER_URL: api, SCIM_TOKEN: 'x'.repeat(40) }
@@ -73,9 +73,17 @@ t.test('a stop lets a reconciliation finish, and a second signal does not wait',
   await scimClient(second, 'x'.repeat(40))('POST', '/Users', userBody('stuck'))
   await requested(api, 'POST', 2)
   stuck.child.kill('SIGTERM')
-  await stuck.printed(/"msg":"stopping"/)
-  stuck.child.kill('SIGTERM')
-  t.match(await stuck.ended, { status: 1 })
+  t.match(await stuck.ended, { status: 0 }, 'what does not finish is given back')
+  const { rows } = await pool.query('select lease from dirty_user')
+  t.same(rows, [{ lease: null }])
+
+  const third = startCommand(t, ['serve'], env)
+  await third.printed(scimUrl)
+  await requested(api, 'POST', 3)
+  third.child.kill('SIGTERM')
+  await third.printed(/"msg":"stopping"/)
+  third.child.kill('SIGTERM')
+  t.match(await third.ended, { status: 1 })
 })
 
 /** Asks until the metrics show it; the test's own time limit ends the asking. */
