@@ -4,7 +4,7 @@ import { type Dialect, dialects } from './demo/dialects.ts'
 import { toDocument } from './demo/document.ts'
 import { flows } from './demo/flows.ts'
 import { createPaint } from './demo/paint.ts'
-import { type PlayedFlow, playFlows } from './demo/play.ts'
+import { exitStatus, type PlayedFlow, playFlows } from './demo/play.ts'
 import { createPrinter, type Printer } from './demo/print.ts'
 import { openStage } from './demo/stage.ts'
 import { formatJson } from './table.ts'
@@ -43,7 +43,8 @@ own and gone at the end; no setting of yours is used. Exit status 1 when an outc
     }
     show((printer) => printer.summary(played))
     if (json) io.out(formatJson(toDocument(played)))
-    return played.every(({ right }) => right) ? 0 : 1
+    await delivered()
+    return exitStatus(played)
   },
 }
 
@@ -57,6 +58,9 @@ async function* play(dialect: Dialect, stop: AbortSignal): AsyncGenerator<Played
     await stage.close()
   }
 }
+
+/** A pipe takes no more than its reader does, and what is still waiting for it when the process ends is lost. */
+const delivered = () => new Promise<void>((resolve) => process.stdout.write('', () => resolve()))
 
 /** A reader that closes the pipe early, as `head` does, stops the demonstration as a signal does: what runs is taken down. */
 function stopSignal(io: CommandIo): AbortSignal {

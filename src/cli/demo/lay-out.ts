@@ -1,7 +1,8 @@
 /** JSON in as few lines of at most `width` columns as it takes. A text that is longer stays whole. */
 export function layOut(value: unknown, width: number): string[] {
   const whole = inline(value)
-  if (whole.length <= width || typeof value !== 'object' || value === null) return [whole]
+  if (typeof value !== 'object' || value === null) return [whole]
+  if (whole.length <= width || Object.keys(value).length === 0) return [whole]
   const [open, close] = Array.isArray(value) ? ['[', ']'] : ['{', '}']
   const members = Object.entries(value).map(([name, each]) => {
     const label = Array.isArray(value) ? '' : `${JSON.stringify(name)}: `

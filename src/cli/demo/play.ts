@@ -21,6 +21,10 @@ export interface PlayedFlow {
   readonly right: boolean
 }
 
+/** Of the process: 1 when an outcome is not what it should be. */
+export const exitStatus = (played: readonly PlayedFlow[]): number =>
+  played.every(({ right }) => right) ? 0 : 1
+
 /** Plays the flows one after another on a stage where nothing has happened yet. */
 export async function* playFlows(
   stage: Pick<Stage, 'send' | 'accounts' | 'caughtUp'>,

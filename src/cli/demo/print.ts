@@ -100,7 +100,7 @@ function stepOutcome(paint: Paint, { step, caughtUp, verdicts }: PlayedStep): st
 }
 
 function unchanged(others: number, told: number): string {
-  if (others === 0) return 'no account, before and after'
+  if (others === 0) return 'no accounts, before and after'
   return `${others}${told > 0 ? ' more' : ''} ${others === 1 ? 'account' : 'accounts'}, unchanged`
 }
 
