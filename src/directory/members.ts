@@ -61,16 +61,8 @@ async function matchNames(
 }
 
 /** The ids of a group's members, in order of joining. */
-export async function memberIds(db: Kysely<Database>, tenantId: number, groupId: string): Promise<string[]> {
-  const rows = await db
-    .selectFrom('group_member')
-    .select('user_id')
-    .where('tenant_id', '=', tenantId)
-    .where('group_id', '=', groupId)
-    .orderBy('joined')
-    .execute()
-  return rows.map((row) => row.user_id)
-}
+export const memberIds = async (db: Kysely<Database>, tenantId: number, groupId: string): Promise<string[]> =>
+  (await membersOf(db, tenantId, [groupId])).get(groupId) ?? []
 
 /** The members of several groups, each in order of joining. */
 export async function membersOf(

@@ -27,12 +27,17 @@ export interface DeliveryContext {
 /** Another process has taken the user over; it will look for itself. */
 const lost: Attempt = { kind: 'lost' }
 
-/** Carries a plan out: the intent, one write, what it led to. */
+/**
+ * Carries a plan out: the intent, one write, what it led to.
+ *
+ * @param remainder what keeps the user waiting once the plan is carried out, if anything does
+ */
 export async function deliverPlan(
   context: DeliveryContext,
   claim: Claim,
   record: AccountRecord,
   plan: AccountPlan,
+  remainder: Attempt | undefined,
 ): Promise<Attempt> {
   switch (plan.kind) {
     case 'blocked':
@@ -40,7 +45,7 @@ export async function deliverPlan(
     case 'absent':
       return finishAbsent(context.db, claim, 'unchanged')
     case 'unchanged':
-      return finishObserved(context.db, claim, plan.observed, plan.rule, 'unchanged')
+      return finish(context, claim, plan.observed, plan.rule, 'unchanged', remainder)
     case 'delete': {
       if (!(await keepClaim(context.db, claim))) return lost
       const { account, etag } = plan.observed
@@ -49,9 +54,9 @@ export async function deliverPlan(
       return finishAbsent(context.db, claim, 'deleted')
     }
     case 'create':
-      return create(context, claim, record, plan)
+      return create(context, claim, record, plan, remainder)
     case 'replace':
-      return replace(context, claim, record, plan)
+      return replace(context, claim, record, plan, remainder)
   }
 }
 
@@ -60,6 +65,7 @@ async function create(
   claim: Claim,
   record: AccountRecord,
   plan: AccountPlan & { kind: 'create' },
+  remainder: Attempt | undefined,
 ): Promise<Attempt> {
   const { input, rule } = plan
   const createKey = pendingKey(record, input) ?? randomUUID()
@@ -72,7 +78,7 @@ async function create(
     throw error
   }
   countRoleChanges(context, [], observed.account.roles)
-  return finishVerified(context, claim, observed, input, rule, 'created')
+  return finishVerified(context, claim, observed, input, rule, 'created', remainder)
 }
 
 /**
@@ -92,6 +98,7 @@ async function replace(
   claim: Claim,
   record: AccountRecord,
   plan: AccountPlan & { kind: 'replace' },
+  remainder: Attempt | undefined,
 ): Promise<Attempt> {
   const { observed, input, rule, release } = plan
   const { id } = observed.account
@@ -105,7 +112,7 @@ async function replace(
   }
   countRoleChanges(context, observed.account.roles, written.account.roles)
   if (release && holds(written.account, input)) return finishAbsent(context.db, claim, 'released')
-  return finishVerified(context, claim, written, input, rule, 'replaced')
+  return finishVerified(context, claim, written, input, rule, 'replaced', remainder)
 }
 
 /** An e-mail that is taken, or a value that Campaign Manager finds invalid. */
@@ -142,8 +149,9 @@ async function finishVerified(
   input: AccountInput,
   rule: RoleTarget,
   outcome: 'created' | 'replaced',
+  remainder: Attempt | undefined,
 ): Promise<Attempt> {
-  if (holds(written.account, input)) return finishObserved(context.db, claim, written, rule, outcome)
+  if (holds(written.account, input)) return finish(context, claim, written, rule, outcome, remainder)
   await recordWrite(context.db, claim, written, rule)
   return {
     kind: 'failed',
@@ -151,6 +159,19 @@ async function finishVerified(
     reason: 'not_applied',
     detail: 'Campaign Manager answered a write with an account that differs from what was written',
   }
+}
+
+/** The user stays dirty while something remains to be waited for. */
+async function finish(
+  { db }: DeliveryContext,
+  claim: Claim,
+  observed: ObservedAccount,
+  rule: RoleTarget,
+  outcome: 'unchanged' | 'created' | 'replaced',
+  remainder: Attempt | undefined,
+): Promise<Attempt> {
+  if (!remainder) return finishObserved(db, claim, observed, rule, outcome)
+  return (await recordWrite(db, claim, observed, rule)) ? remainder : lost
 }
 
 function countRoleChanges(

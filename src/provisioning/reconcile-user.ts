@@ -34,16 +34,20 @@ export async function reconcileUser(context: ReconcileContext, claim: Claim): Pr
     try {
       return await reconcileOnce(context, claim)
     } catch (error) {
+      if (isRoleUnknown(error)) context.roleCatalog.invalidate()
       if (isConflict(error) && conflicts < MAX_CONFLICTS) continue
       return attemptFailed(error)
     }
   }
 }
 
-/** The account is not what it was when it was read, so the answer is to read again, not to wait. */
+const isRoleUnknown = (error: unknown): boolean =>
+  error instanceof CampaignManagerError && error.code === 'role_unknown'
+
+/** The account, or the list of roles, is not what it was when it was read, so the answer is to read again, not to wait. */
 const isConflict = (error: unknown): boolean =>
   error instanceof CampaignManagerError &&
-  (error.code === 'precondition_failed' || error.code === 'user_exists' || error.code === 'not_found')
+  ['precondition_failed', 'user_exists', 'not_found', 'role_unknown'].includes(error.code)
 
 async function reconcileOnce(context: ReconcileContext, claim: Claim): Promise<Attempt> {
   const record = await loadAccountRecord(context.db, claim.tenantId, claim.userId)
@@ -81,8 +85,7 @@ async function reconcileOnce(context: ReconcileContext, claim: Claim): Promise<A
       'existing Campaign Manager account adopted; its roles are foreign',
     )
   }
-  const attempt = await deliverPlan(context, claim, record, plan)
-  return attempt.kind === 'done' && held.length > 0 ? heldAttempt(held) : attempt
+  return deliverPlan(context, claim, record, plan, held.length > 0 ? heldAttempt(held) : undefined)
 }
 
 function noticeDrift(
