@@ -19,9 +19,9 @@ export function compileFilter(type: ResourceType, filter: Filter): Condition {
     case 'not':
       return sql`(not coalesce(${compileFilter(type, filter.filter)}, false))`
     case 'compare':
-      return filter.op === 'eq' ? equals(type, filter.path, filter.value) : unsupported(filter.op)
+      return filter.op === 'eq' ? equals(type, filter.path, filter.value) : unsupported(`'${filter.op}'`)
     case 'present':
-      return unsupported('pr')
+      return present(type, filter.path)
     case 'valuePath':
       return contains(nested(filter.path, elementOf(filter.filter)))
   }
@@ -36,21 +36,41 @@ function equals(type: ResourceType, path: AttributePath, value: Literal): Condit
   if (attribute.name === 'externalId') return sql`coalesce(external_id = ${String(value)}, false)`
   if (attribute.name === uniqueName(type)) return sql`name_key = ${fold(String(value))}`
   if (attribute.name === 'members') return memberEquals(subAttribute?.name, value)
-  if (attribute.name === 'meta') return unsupported('eq on meta')
+  if (attribute.name === 'active' && type.name === 'User') return sql`active = ${value === true}`
+  refuseComputed(attribute.name)
   return contains(nested(path, folded(path, value)))
+}
+
+/** Empty values are never kept (RFC 7643 §2.5), so to be there is to be present. */
+function present(type: ResourceType, path: AttributePath): Condition {
+  const { schema, isExtension, attribute, subAttribute } = path
+  if (attribute.name === 'id') return sql`true`
+  if (attribute.name === 'active' && type.name === 'User') return sql`true`
+  if (attribute.name === 'members') return sql`exists (select from group_member ${ofThisGroup})`
+  refuseComputed(attribute.name)
+  const steps = [
+    ...(isExtension ? [JSON.stringify(schema)] : []),
+    JSON.stringify(attribute.name) + (attribute.multiValued ? '[*]' : ''),
+    ...(subAttribute ? [JSON.stringify(subAttribute.name)] : []),
+  ]
+  return sql`search @? ${`$.${steps.join('.')}`}::jsonpath`
+}
+
+const ofThisGroup = sql`
+  where group_member.tenant_id = scim_group.tenant_id and group_member.group_id = scim_group.id`
+
+/** What the server says about a resource is not in its document, and must not be taken for absent. */
+function refuseComputed(name: string): void {
+  if (['meta', 'schemas', 'groups'].includes(name)) unsupported(`'${name}'`)
 }
 
 const uniqueName = (type: ResourceType): string => (type.name === 'User' ? 'userName' : 'displayName')
 
 /** Members are rows of their own. */
 function memberEquals(subAttribute: string | undefined, value: Literal): Condition {
-  if (subAttribute !== undefined && subAttribute !== 'value')
-    return unsupported(`eq on members.${subAttribute}`)
+  if (subAttribute !== undefined && subAttribute !== 'value') return unsupported(`'members.${subAttribute}'`)
   if (typeof value !== 'string' || !isResourceId(value)) return sql`false`
-  return sql`exists (
-    select from group_member
-    where group_member.tenant_id = scim_group.tenant_id and group_member.group_id = scim_group.id
-      and group_member.user_id = ${value}::uuid)`
+  return sql`exists (select from group_member ${ofThisGroup} and group_member.user_id = ${value}::uuid)`
 }
 
 const contains = (document: JsonObject): Condition => sql`search @> ${JSON.stringify(document)}::jsonb`

@@ -18,19 +18,13 @@ export interface GroupNamePolicy {
  */
 export async function checkGroupName(policy: GroupNamePolicy, displayName: string): Promise<void> {
   if (includesRole(policy.protectedRoles, displayName)) {
-    throw invalidValue(
-      `displayName: the role '${displayName}' is protected and cannot be given through a group`,
-    )
+    throw invalidValue(`the role '${displayName}' is protected and cannot be given through a group`)
   }
   if (sameRole(policy.placeholderRole, displayName)) {
-    throw invalidValue(
-      `displayName: '${displayName}' is the placeholder role and cannot be given through a group`,
-    )
+    throw invalidValue(`'${displayName}' is the placeholder role and cannot be given through a group`)
   }
   if (policy.unknownRole === 'hold' || (await hasRole(policy, displayName))) return
-  throw invalidValue(
-    `displayName: no Campaign Manager role is named '${displayName}'; create it, or rename the group`,
-  )
+  throw invalidValue(`no Campaign Manager role is named '${displayName}'; create it, or rename the group`)
 }
 
 async function hasRole(

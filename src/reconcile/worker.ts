@@ -71,6 +71,12 @@ export interface WorkerLog {
   error(fields: object, message: string): void
 }
 
+/** For the metric: what was done, or why it was not. */
+const outcomeOf = (attempt: Attempt): string => {
+  if (attempt.kind === 'done') return attempt.outcome
+  return attempt.kind === 'lost' ? 'lost' : attempt.reason
+}
+
 const HEARTBEAT_MS = (LEASE_SECONDS * 1000) / 4
 
 export function createWorker(options: WorkerOptions): Worker {
@@ -123,7 +129,7 @@ export function createWorker(options: WorkerOptions): Worker {
     let outcome = 'error'
     try {
       const attempt = await options.attempt(claim)
-      outcome = attempt.kind === 'done' ? attempt.outcome : attempt.kind
+      outcome = outcomeOf(attempt)
       await settle(claim, attempt)
       logAttempt(fields, attempt)
     } catch (error) {

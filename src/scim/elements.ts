@@ -6,7 +6,7 @@ import { fold } from './fold.ts'
 const descriptive: ReadonlySet<string> = new Set(['type', 'primary', 'display'])
 
 /** Every operation of a PATCH goes through all values of an attribute, and a person has a handful. */
-const MAX_ELEMENTS = 500
+const MAX_ELEMENTS = 200
 
 export const describesOnly = (element: JsonObject): boolean =>
   Object.keys(element).every((name) => descriptive.has(name))

@@ -1,5 +1,4 @@
 import { isObject, nameKey } from './attribute.ts'
-import { equalValues } from './equal.ts'
 import { invalidSyntax } from './error.ts'
 
 /** The URNs of a `schemas` attribute, ready to be compared. */
@@ -23,9 +22,7 @@ export function readNames<Name extends string>(
   for (const [key, value] of Object.entries(sent)) {
     const name = names.find((each) => each === nameKey(key))
     if (name === undefined) continue
-    if (found.has(name) && !equalValues(found.get(name), value)) {
-      throw invalidSyntax(`${name} is given twice, with different values`)
-    }
+    if (found.has(name)) throw invalidSyntax(`${name} is given twice`)
     found.set(name, value)
   }
   return Object.fromEntries(found) as { readonly [key in Name]?: unknown }

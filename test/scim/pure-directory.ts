@@ -27,16 +27,27 @@ export interface Answer {
 /** A directory in memory, made of the pure rules alone, so that exchanges can be replayed without a server. */
 export function pureDirectory(): (request: Exchange['request']) => Answer {
   const stores = new Map(
-    [userType, groupType].map((type) => [type.endpoint.slice(1), { type, entries: new Map<string, Entry>() }]),
+    [userType, groupType].map((type) => [
+      type.endpoint.slice(1),
+      { type, entries: new Map<string, Entry>() },
+    ]),
   )
   const users = stores.get('Users')
   let lastId = 0
 
   function render(type: ResourceType, { id, resource, members }: Entry): JsonObject {
-    const rendered = members.length > 0 ? { ...resource, members: members.map((value) => ({ value })) } : resource
+    const rendered =
+      members.length > 0 ? { ...resource, members: members.map((value) => ({ value })) } : resource
     const at = '2026-01-01T00:00:00Z'
     const location = `http://localhost/scim/v2${type.endpoint}/${id}`
-    return renderResource(type, { id, resource: rendered, created: at, lastModified: at, version: etagOf(1), location })
+    return renderResource(type, {
+      id,
+      resource: rendered,
+      created: at,
+      lastModified: at,
+      version: etagOf(1),
+      location,
+    })
   }
 
   function save(type: ResourceType, entries: Map<string, Entry>, entry: Entry): Entry {
@@ -82,7 +93,11 @@ export function pureDirectory(): (request: Exchange['request']) => Answer {
     }
     const { attributes, members } = splitMemberOperations(parsePatch(type, body))
     const resource = applyPatch(type, current.resource, attributes)
-    const entry = save(type, entries, { id, resource, members: members.reduce(applyMembers, current.members) })
+    const entry = save(type, entries, {
+      id,
+      resource,
+      members: members.reduce(applyMembers, current.members),
+    })
     return type === groupType ? { status: 204 } : { status: 200, body: shown(entry) }
   }
 

@@ -1,0 +1,108 @@
+import { randomUUID } from 'node:crypto'
+import t from 'tap'
+import { insertAccount } from '../../src/directory/accounts.ts'
+import { groupStore, userStore } from '../../src/directory/resources.ts'
+import { parseFilter } from '../../src/scim/filter.ts'
+import { readResource } from '../../src/scim/resource.ts'
+import { groupType, userType } from '../../src/scim/resource-types.ts'
+import { openDatabase } from '../support/database.ts'
+import { groupBody, userBody } from '../support/scim-client.ts'
+
+const ENTERPRISE = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User'
+
+t.test('filters find what they name, in their tenant', async (t) => {
+  const { db } = await openDatabase(t)
+  const ids = new Map<string, string>()
+  const ann = {
+    title: 'Editor',
+    nickName: "An'n \\ %_",
+    [ENTERPRISE]: { department: 'Sales', employeeNumber: '42', manager: { value: 'boss' } },
+    emails: [
+      { type: 'work', value: 'Ann@example.com', primary: true },
+      { type: 'home', value: 'ann@home.example' },
+    ],
+  }
+  const bodies = {
+    ann: userBody('ann', ann),
+    bob: userBody('bob', { active: false }),
+    cleo: userBody('cleo'),
+  }
+  for (const [name, body] of Object.entries(bodies)) {
+    const id = randomUUID()
+    ids.set(name, id)
+    await db.transaction().execute(async (trx) => {
+      await insertAccount(trx, 1, id)
+      await userStore.insert(trx, 1, id, readResource(userType, body))
+    })
+  }
+  const find = async (text: string): Promise<string[]> => {
+    const filter = parseFilter(userType, text)
+    const { resources } = await userStore.list(db, 1, { filter, offset: 0, limit: 10 })
+    return resources.map(({ attributes }) => String(attributes.displayName))
+  }
+  const cases: Record<string, string[]> = {
+    'userName eq "ANN@EXAMPLE.COM"': ['ann'],
+    'externalId eq "entra-bob"': ['bob'],
+    'externalId eq "ENTRA-BOB"': [],
+    [`id eq "${ids.get('cleo')}"`]: ['cleo'],
+    'id eq "not-an-id"': [],
+    'emails[type eq "work"].value eq "ann@EXAMPLE.com"': ['ann'],
+    'emails[type eq "home" and value eq "ann@example.com"]': [],
+    'emails.value eq "ann@home.example"': ['ann'],
+    'emails eq "ann@home.example"': ['ann'],
+    'emails.type eq "home" and emails.value eq "ann@example.com"': ['ann'],
+    'title eq "editor"': ['ann'],
+    'name.givenName eq "BOB"': ['bob'],
+    [`${ENTERPRISE}:employeeNumber eq "42"`]: ['ann'],
+    [`${ENTERPRISE}:manager.value eq "boss"`]: ['ann'],
+    'active eq true': ['ann', 'cleo'],
+    'active eq "False"': ['bob'],
+    'active eq false or title eq "Editor"': ['ann', 'bob'],
+    'not (title eq "Editor")': ['bob', 'cleo'],
+    'title pr': ['ann'],
+    'title eq null': ['bob', 'cleo'],
+    'emails[type eq "home"] and active eq true': ['ann'],
+    [`${ENTERPRISE}:manager pr`]: ['ann'],
+    'emails.type pr and externalId pr and id pr': ['ann', 'bob', 'cleo'],
+    'nickName eq "an\'n \\\\ %_"': ['ann'],
+    'nickName eq "\'; drop table scim_user; --"': [],
+    'displayName eq jyoung': [],
+  }
+  for (const [text, names] of Object.entries(cases)) t.same(await find(text), names, text)
+  const { totalResults } = await userStore.list(db, 2, { filter: undefined, offset: 0, limit: 10 })
+  t.equal(totalResults, 0, 'of another tenant there is nothing')
+})
+
+t.test('groups by name, and by member', async (t) => {
+  const { db } = await openDatabase(t)
+  const { members: _, ...attributes } = readResource(groupType, groupBody('Agents'))
+  await db.transaction().execute((trx) => groupStore.insert(trx, 1, randomUUID(), attributes))
+  const count = async (text: string): Promise<number> =>
+    (await groupStore.list(db, 1, { filter: parseFilter(groupType, text), offset: 0, limit: 0 })).totalResults
+  t.equal(await count('displayName eq "AGENTS"'), 1)
+  t.equal(await count('externalId eq "entra-Agents"'), 1)
+  t.equal(await count(`members.value eq "${randomUUID()}"`), 0)
+  t.equal(await count('members eq "nobody"'), 0)
+  t.equal(await count('not (members pr)'), 1)
+})
+
+t.test('what cannot be answered is refused, never left out', async (t) => {
+  const { db } = await openDatabase(t)
+  for (const text of [
+    'userName co "ann"',
+    'userName ne "ann"',
+    'meta.lastModified gt "2020-01-01T00:00:00Z"',
+    'meta.resourceType eq "User"',
+    'groups.value eq "x"',
+    'schemas eq "x"',
+    'emails[value co "x"]',
+    'emails[type eq "work" or type eq "home"]',
+    'emails[type eq "work" and type eq "home"]',
+  ]) {
+    await t.rejects(
+      async () => userStore.list(db, 1, { filter: parseFilter(userType, text), offset: 0, limit: 0 }),
+      { scimType: 'invalidFilter', message: /is not supported in a filter/ },
+      text,
+    )
+  }
+})
