@@ -25,6 +25,8 @@ create table account (
   unique (tenant_id, campaign_manager_id)
 );
 
+create index account_email on account (tenant_id, lower(email));
+
 -- Users and groups have the same columns, so that one store serves both. What is searched or constrained is derived from
 -- the document by the database itself, and so cannot disagree with it.
 create table scim_user (

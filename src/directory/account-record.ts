@@ -65,6 +65,25 @@ export async function loadAccountRecord(
   )
 }
 
+/**
+ * Whether another user of the tenant holds, is making or is still giving up an account of one of these addresses. It is
+ * asked before Campaign Manager is, so that an account seen there afterwards cannot be one that was given up since.
+ */
+export async function isAddressContested(
+  db: Kysely<Database>,
+  tenantId: number,
+  userId: string,
+  emails: readonly string[],
+): Promise<boolean> {
+  const { rows } = await sql`
+    select from account
+    where tenant_id = ${tenantId} and user_id <> ${userId}
+      and lower(email) in (select lower(address) from unnest(${emails}::text[]) as address)
+      and (campaign_manager_id is not null or create_key is not null)
+    limit 1`.execute(db)
+  return rows.length > 0
+}
+
 /** What is about to be written, recorded before it is: whatever happens then, the account can be found and told apart. */
 export interface WriteIntent {
   readonly campaignManagerId: string | undefined

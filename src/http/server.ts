@@ -43,10 +43,9 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
       const answer = errorAnswer(error, () => false)
       // The types know no route here, and so no status.
       const anyReply: FastifyReply = reply as unknown as FastifyReply
-      anyReply
-        .code(answer.status)
-        .header('Content-Type', SCIM_MEDIA_TYPE)
-        .send(scimErrorBody(answer, request.id))
+      // Bytes, because a text would get a charset appended to its media type.
+      const bytes = Buffer.from(JSON.stringify(scimErrorBody(answer, request.id)))
+      anyReply.code(answer.status).header('Content-Type', SCIM_MEDIA_TYPE).send(bytes)
     },
   })
   app.addHook('onRequest', async (request, reply) => {

@@ -1,6 +1,6 @@
 import { CampaignManagerError, type CampaignManagerErrorCode } from '../campaign-manager/errors.ts'
 import type { Attempt } from '../reconcile/worker.ts'
-import { AccountTakenError } from './delivery-record.ts'
+import { ACCOUNT_LINKED_ELSEWHERE, AccountTakenError } from './delivery-record.ts'
 
 /**
  * What a failed call means: `waiting` for somebody to change something about this user, or `failed`, to be tried again;
@@ -22,15 +22,16 @@ const meaning: Record<CampaignManagerErrorCode, 'waiting' | 'account' | 'campaig
   invalid: 'waiting',
 }
 
+/** Another user holds the account of this user's address, or is still giving it up. */
+export const linkedElsewhere: Attempt = {
+  kind: 'waiting',
+  reason: ACCOUNT_LINKED_ELSEWHERE,
+  detail: "the Campaign Manager account with the user's e-mail address is linked to another user",
+}
+
 /** Rethrows what is not Campaign Manager's doing. */
 export function attemptFailed(error: unknown): Attempt {
-  if (error instanceof AccountTakenError) {
-    return {
-      kind: 'waiting',
-      reason: 'account_linked_elsewhere',
-      detail: "the Campaign Manager account with the user's e-mail address is linked to another user",
-    }
-  }
+  if (error instanceof AccountTakenError) return linkedElsewhere
   if (!(error instanceof CampaignManagerError)) throw error
   const scope = meaning[error.code]
   if (scope === 'waiting') return { kind: 'waiting', reason: error.code, detail: error.message }

@@ -10,9 +10,12 @@ import {
   recordIntent,
   recordObserved,
 } from '../directory/account-record.ts'
-import { type Claim, finishClaim, holdClaim } from '../reconcile/dirty-set.ts'
+import { type Claim, finishClaim, hastenWaiting, holdClaim } from '../reconcile/dirty-set.ts'
 import type { Attempt } from '../reconcile/worker.ts'
 import { grantIntent, type RoleTarget } from '../roles/role-rule.ts'
+
+/** The reason of a user who waits because another one has the account. */
+export const ACCOUNT_LINKED_ELSEWHERE = 'account_linked_elsewhere'
 
 /** The account that was found is already recorded for another SCIM user, and is never shared. */
 export class AccountTakenError extends Error {
@@ -78,6 +81,8 @@ export async function finishAbsent(
   const held = await whileHeld(db, claim, async (trx) => {
     await recordAbsent(trx, claim.tenantId, claim.userId)
     await finishClaim(trx, claim)
+    // Whoever waited for an account to be given up may have waited for this one.
+    await hastenWaiting(trx, claim.tenantId, ACCOUNT_LINKED_ELSEWHERE)
   })
   return held ? { kind: 'done', outcome } : { kind: 'lost' }
 }

@@ -14,20 +14,23 @@ export interface FoundAccount {
  *
  * @param ownExternalIds the external ids by which an account is known as this user's
  * @param currentEmail undefined when no account may be adopted
+ * @param isContested whether another user has to do with an account of one of these addresses
  */
 export async function findAccount(
   campaignManager: CampaignManager,
   record: AccountRecord,
   ownExternalIds: readonly string[],
   currentEmail: string | undefined,
-): Promise<FoundAccount | undefined> {
+  isContested: (emails: readonly string[]) => Promise<boolean>,
+): Promise<FoundAccount | 'contested' | undefined> {
   if (record.campaignManagerId !== undefined) {
     const observed = await campaignManager.getAccount(record.campaignManagerId)
     if (observed) return { by: 'link', observed }
   }
+  const emails = addressesToTry(record, currentEmail)
+  if (currentEmail !== undefined && (await isContested(emails))) return 'contested'
   let byEmail: FoundAccount | undefined
-  const emails = [record.email, currentEmail].filter((email) => email !== undefined)
-  for (const email of new Set(emails.map((each) => each.toLowerCase()))) {
+  for (const email of emails) {
     const listed = await campaignManager.findAccountByEmail(email)
     // The list carries no ETag, and a second, direct look is what a write starts from.
     const observed = listed && (await campaignManager.getAccount(listed.id))
@@ -39,4 +42,14 @@ export async function findAccount(
     if (email === currentEmail?.toLowerCase()) byEmail = { by: 'email', observed }
   }
   return byEmail
+}
+
+/**
+ * The address of an account that was linked, or whose creation was never answered, and the present one. Without either,
+ * there is nothing at a former address that could be this user's.
+ */
+function addressesToTry(record: AccountRecord, currentEmail: string | undefined): string[] {
+  const mayExist = record.campaignManagerId !== undefined || record.createKey !== undefined
+  const addresses = [mayExist ? record.email : undefined, currentEmail]
+  return [...new Set(addresses.flatMap((address) => address?.toLowerCase() ?? []))]
 }

@@ -1,13 +1,13 @@
 import type { CampaignManager } from '../campaign-manager/campaign-manager.ts'
 import { CampaignManagerError } from '../campaign-manager/errors.ts'
 import type { RoleCatalog } from '../campaign-manager/role-catalog.ts'
-import { type AccountRecord, loadAccountRecord } from '../directory/account-record.ts'
+import { type AccountRecord, isAddressContested, loadAccountRecord } from '../directory/account-record.ts'
 import type { Claim } from '../reconcile/dirty-set.ts'
 import type { Attempt } from '../reconcile/worker.ts'
 import { matchRole } from '../roles/role-name.ts'
 import { sameRoles } from '../roles/role-rule.ts'
 import { accountExternalId, accountFields } from './account-fields.ts'
-import { attemptFailed } from './attempt-failure.ts'
+import { attemptFailed, linkedElsewhere } from './attempt-failure.ts'
 import { type DeliveryContext, deliverPlan } from './deliver-plan.ts'
 import { type FoundAccount, findAccount } from './find-account.ts'
 import { type AccountPolicies, planAccount } from './plan-account.ts'
@@ -57,7 +57,14 @@ async function reconcileOnce(context: ReconcileContext, claim: Claim): Promise<A
   const externalId = accountExternalId(record.user, claim.userId)
   const mayAdopt = record.standing === 'awaiting' || record.standing === 'assigned'
   const own = [externalId, claim.userId, ...(record.externalId === undefined ? [] : [record.externalId])]
-  const found = await findAccount(context.campaignManager, record, own, mayAdopt ? fields?.email : undefined)
+  const found = await findAccount(
+    context.campaignManager,
+    record,
+    own,
+    mayAdopt ? fields?.email : undefined,
+    (emails) => isAddressContested(context.db, claim.tenantId, claim.userId, emails),
+  )
+  if (found === 'contested') return linkedElsewhere
   noticeDrift(context, record, found)
   const known = record.granted.filter((role) => found?.observed.account.roles.includes(role))
   const { wanted, held } = roles.match(known)

@@ -153,6 +153,21 @@ export async function postponeClaim(
     .execute()
 }
 
+/** Makes those due at once who wait for this reason. Rows that somebody works on are left alone: they look anew anyway. */
+export async function hastenWaiting(
+  trx: Transaction<Database>,
+  tenantId: number,
+  reason: string,
+): Promise<void> {
+  await sql`
+    update dirty_user set not_before = now()
+    where (tenant_id, user_id) in (
+      select tenant_id, user_id from dirty_user
+      where tenant_id = ${tenantId} and failure = ${reason} and lease is null and not_before > now()
+      for update skip locked
+    )`.execute(trx)
+}
+
 const dirtyRow = (db: Kysely<Database>, claim: Claim) =>
   db
     .updateTable('dirty_user')
