@@ -32,6 +32,8 @@ create index account_email on account (tenant_id, lower(email));
 create table scim_user (
   tenant_id integer not null references tenant,
   id uuid not null,
+  -- The order of lists, which no change of a resource disturbs.
+  position bigint not null generated always as identity,
   -- The resource as the client sent it, under the schemas' own spelling; no id, no meta, no groups.
   attributes jsonb not null check (jsonb_typeof(attributes) = 'object'),
   -- The same with every case-insensitive string folded by the service, so that filters and uniqueness compare alike
@@ -50,8 +52,7 @@ create table scim_user (
 create unique index scim_user_name on scim_user (tenant_id, name_key);
 create index scim_user_external_id on scim_user (tenant_id, external_id);
 create index scim_user_search on scim_user using gin (search jsonb_path_ops);
--- The order of lists.
-create index scim_user_order on scim_user (tenant_id, created_at, id);
+create unique index scim_user_position on scim_user (tenant_id, position);
 
 -- A user that exists always has its account row, and an account row that is not deleted always has its user.
 -- Deferred, since the two refer to each other and one must be inserted first.
@@ -61,6 +62,7 @@ alter table account
 create table scim_group (
   tenant_id integer not null references tenant,
   id uuid not null,
+  position bigint not null generated always as identity,
   attributes jsonb not null check (jsonb_typeof(attributes) = 'object'),
   search jsonb not null check (jsonb_typeof(search) = 'object'),
   name_key text not null generated always as (search ->> 'displayName') stored check (name_key <> ''),
@@ -75,7 +77,7 @@ create table scim_group (
 create unique index scim_group_name on scim_group (tenant_id, name_key);
 create index scim_group_external_id on scim_group (tenant_id, external_id);
 create index scim_group_search on scim_group using gin (search jsonb_path_ops);
-create index scim_group_order on scim_group (tenant_id, created_at, id);
+create unique index scim_group_position on scim_group (tenant_id, position);
 
 -- Members are rows, never a document: a PATCH costs what it touches, and concurrent PATCHes do not overwrite each other.
 create table group_member (

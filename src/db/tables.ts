@@ -40,6 +40,7 @@ export interface AccountTable {
 export interface ResourceTable {
   tenant_id: number
   id: string
+  position: GeneratedAlways<string>
   attributes: Json
   search: Json
   name_key: GeneratedAlways<string>

@@ -97,8 +97,7 @@ function resourceStore(type: ResourceType, tableName: 'scim_user' | 'scim_group'
       if (limit === 0 || offset >= totalResults) return { totalResults, resources: [] }
       const rows = await matching
         .selectAll()
-        .orderBy('created_at')
-        .orderBy('id')
+        .orderBy('position')
         .offset(offset)
         .limit(limit)
         .execute()
