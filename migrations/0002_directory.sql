@@ -13,6 +13,8 @@ create table account (
   external_id text,
   -- The Idempotency-Key of a creation whose answer is still outstanding.
   create_key uuid,
+  -- Since when a write may be under way of which nobody knows what became: it may still take effect.
+  write_pending_since timestamptz,
   -- What Campaign Manager showed last.
   observed_roles text[],
   foreign_roles text[] not null default '{}',
@@ -21,11 +23,11 @@ create table account (
   -- Null once the user is deleted, which exempts the row from the foreign key below.
   live_user_id uuid generated always as (case when standing <> 'deleted' then user_id end) stored,
   primary key (tenant_id, user_id),
-  -- One account never serves two users.
-  unique (tenant_id, campaign_manager_id)
+  -- One account never serves two users, of whatever tenant: all tenants share one Campaign Manager.
+  unique (campaign_manager_id)
 );
 
-create index account_email on account (tenant_id, lower(email));
+create index account_email on account (lower(email));
 
 -- Users and groups have the same columns, so that one store serves both. What is searched or constrained is derived from
 -- the document by the database itself, and so cannot disagree with it.
@@ -43,8 +45,9 @@ create table scim_user (
   external_id text generated always as (attributes ->> 'externalId') stored,
   active boolean not null generated always as (coalesce((attributes -> 'active')::boolean, true)) stored,
   version bigint not null default 1 check (version > 0),
-  created_at timestamptz not null default now(),
-  last_modified timestamptz not null default now(),
+  -- To the millisecond, as clients see them, so that filters compare what they see.
+  created_at timestamptz(3) not null default now(),
+  last_modified timestamptz(3) not null default now(),
   primary key (tenant_id, id),
   foreign key (tenant_id, id) references account (tenant_id, user_id)
 );
@@ -68,8 +71,8 @@ create table scim_group (
   name_key text not null generated always as (search ->> 'displayName') stored check (name_key <> ''),
   external_id text generated always as (attributes ->> 'externalId') stored,
   version bigint not null default 1 check (version > 0),
-  created_at timestamptz not null default now(),
-  last_modified timestamptz not null default now(),
+  created_at timestamptz(3) not null default now(),
+  last_modified timestamptz(3) not null default now(),
   primary key (tenant_id, id)
 );
 

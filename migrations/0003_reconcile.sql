@@ -19,7 +19,9 @@ create table dirty_user (
   check (failure is not null or failure_detail is null)
 );
 
-create index dirty_user_due on dirty_user (not_before, user_id);
+-- In the order in which users are claimed: those that never failed come first.
+create index dirty_user_due on dirty_user ((failure is not null), not_before, user_id);
+create index dirty_user_failure on dirty_user (failure) where failure is not null;
 
 -- When a recurring duty is due next, so that one process of many does it.
 create table duty (

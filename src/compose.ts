@@ -47,8 +47,13 @@ export interface Service {
 const ROLE_LIST_PATIENCE_MS = 3000
 /** How often to look for users that another process marked. */
 const POLL_MS = 500
-/** How long a stop waits for reconciliations before it gives them back: the rest of its 10 s is for everything else. */
-const STOP_PATIENCE_MS = 5000
+/** What a stop waits for, at most; together less than the 9.5 s after which the process ends all the same. */
+const RECONCILE_PATIENCE_MS = 3500
+const REQUEST_PATIENCE_MS = 2000
+const GIVE_BACK_PATIENCE_MS = 1000
+
+const within = (ms: number, work: Promise<unknown>): Promise<unknown> =>
+  Promise.race([work, delay(ms, undefined, { ref: false })])
 
 /** Builds every part and hands each what it needs. */
 export async function compose({ config, clock, log }: ServiceParts): Promise<Service> {
@@ -58,6 +63,7 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
     poolMax: 10 + config.campaignManagerConcurrency,
   })
   let stopping = false
+  const closing = new AbortController()
 
   const metrics: Metrics = createMetrics({
     readStore: async () => {
@@ -70,6 +76,7 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
       return { ...backlog, accounts, inactiveWithAccess, credentials }
     },
     circuitOpen: () => worker.circuitOpen,
+    onError: (error) => log.warn({ err: error }, 'the metrics that are read from the database are stale'),
   })
 
   const campaignManager = createCampaignManagerClient({
@@ -82,7 +89,8 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
       concurrency: config.campaignManagerConcurrency,
       ratePerSecond: config.campaignManagerRate,
       monotonic: clock.monotonic,
-      delay: (ms) => delay(ms),
+      // A call that waits for its turn when the process stops goes on at once, and finds the client closed.
+      delay: (ms) => delay(ms, undefined, { signal: closing.signal }).catch(() => {}),
     }),
     observe: metrics.campaignManagerRequest,
   })
@@ -110,7 +118,7 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
       ),
     concurrency: config.campaignManagerConcurrency,
     pollMs: POLL_MS,
-    waiting: { baseMs: 5000, maxMs: Math.max(10_000, config.roleCacheSeconds * 1000) },
+    waiting: { baseMs: 5000, maxMs: 120_000 },
     failed: { baseMs: 1000, maxMs: 300_000 },
     monotonic: clock.monotonic,
     random: Math.random,
@@ -148,7 +156,10 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
     probes: {
       notReady: async () => {
         if (stopping) return 'stopping'
-        const pending = await pendingMigrations(db, { folder: MIGRATIONS }).catch(() => undefined)
+        const pending = await pendingMigrations(db, { folder: MIGRATIONS }).catch((error) => {
+          log.warn({ err: error }, 'not ready: the database does not answer')
+          return undefined
+        })
         if (pending === undefined) return 'the database does not answer'
         return pending.length > 0 ? `migrations are pending: ${pending.join(', ')}` : undefined
       },
@@ -180,14 +191,18 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
     },
     async stop() {
       stopping = true
-      await resync.stop()
-      await worker.stop(STOP_PATIENCE_MS)
-      await http.close()
-      await metricsServer?.close()
+      await within(RECONCILE_PATIENCE_MS, Promise.all([resync.stop(), worker.stop()]))
+      // What is still under way is broken off, and so gives its users back, for this or another process to begin anew.
+      closing.abort()
       await campaignManager.close()
-      // What was given back fails now that its call is broken off, and must not find the database gone.
-      await worker.stop()
-      await closeDatabase()
+      await within(GIVE_BACK_PATIENCE_MS, worker.stop())
+      const closed = Promise.all([http.close(), metricsServer?.close()])
+      await within(REQUEST_PATIENCE_MS, closed)
+      // A client that never finishes its request must not keep the process.
+      http.server.closeAllConnections()
+      metricsServer?.server.closeAllConnections()
+      await within(GIVE_BACK_PATIENCE_MS, closed)
+      await within(GIVE_BACK_PATIENCE_MS, closeDatabase())
     },
   }
 }

@@ -58,7 +58,8 @@ const Settings = Type.Object({
     }),
   ),
   campaignManagerToken: secret(`^${VISIBLE}+$`, 'be visible ASCII characters, without spaces'),
-  campaignManagerTimeoutMs: Type.Integer({ default: 10_000, ...integer(1, 600_000) }),
+  // Below the lease of a user who is being reconciled (60 s), or a late write could meet another process's.
+  campaignManagerTimeoutMs: Type.Integer({ default: 10_000, ...integer(1, 45_000) }),
   campaignManagerConcurrency: Type.Integer({ default: 8, ...integer(1, 1000) }),
   campaignManagerRate: Type.Number({
     default: 50,

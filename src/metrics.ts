@@ -14,6 +14,7 @@ export interface MetricsOptions {
   /** Rejects while the store cannot be asked: the gauges then keep what they last showed. */
   readonly readStore: () => Promise<StoreReadings>
   readonly circuitOpen: () => boolean
+  readonly onError: (error: unknown) => void
 }
 
 export interface Metrics {
@@ -32,7 +33,7 @@ const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10
 const STANDINGS = ['awaiting', 'assigned', 'released', 'deleted']
 
 /** Every metric of the service, on a registry of its own. Names are part of the service's interface. */
-export function createMetrics({ readStore, circuitOpen }: MetricsOptions): Metrics {
+export function createMetrics({ readStore, circuitOpen, onError }: MetricsOptions): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
@@ -139,7 +140,7 @@ export function createMetrics({ readStore, circuitOpen }: MetricsOptions): Metri
     authFailure: (reason) => authFailures.inc({ reason }),
     async scrape() {
       // A scrape must succeed while Postgres is away: the other metrics are what explains it.
-      await refresh().catch(() => {})
+      await refresh().catch(onError)
       return { contentType: registry.contentType, text: await registry.metrics() }
     },
   }

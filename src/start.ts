@@ -35,7 +35,9 @@ const SANDBOX_PORT = 4010
 export async function startService({ config, clock, log }: StartOptions): Promise<RunningService> {
   const started: (() => Promise<void>)[] = []
   const stop = async (): Promise<void> => {
-    for (const each of started.reverse().splice(0)) await each()
+    const failures: unknown[] = []
+    for (const each of started.reverse().splice(0)) await each().catch((error) => failures.push(error))
+    if (failures.length > 0) throw new AggregateError(failures, 'not everything could be stopped')
   }
   try {
     const database = config.databaseUrl === undefined ? await embedded(config, log) : undefined

@@ -157,7 +157,7 @@ const faultyValues: readonly (readonly [name: string, value: string, fault: stri
   [
     'CAMPAIGN_MANAGER_TIMEOUT_MS',
     '0',
-    'CAMPAIGN_MANAGER_TIMEOUT_MS: must be an integer between 1 and 600000, not "0"',
+    'CAMPAIGN_MANAGER_TIMEOUT_MS: must be an integer between 1 and 45000, not "0"',
   ],
   [
     'CAMPAIGN_MANAGER_CONCURRENCY',

@@ -12,6 +12,8 @@ export interface AccountRecord {
   readonly email: string | undefined
   readonly externalId: string | undefined
   readonly createKey: string | undefined
+  /** For how long a write may have been under way of which nobody knows what became. */
+  readonly writePendingSeconds: number | undefined
   /** What the account held when it was last seen. */
   readonly observedRoles: readonly string[] | undefined
   /** Undefined once the user is deleted. */
@@ -33,12 +35,14 @@ export async function loadAccountRecord(
     email: string | null
     external_id: string | null
     create_key: string | null
+    pending_seconds: number | null
     observed_roles: string[] | null
     attributes: Resource | null
     group_names: string[]
   }>`
     select account.standing, account.campaign_manager_id, account.granted, account.email, account.external_id,
-           account.create_key, account.observed_roles, scim_user.attributes,
+           account.create_key, extract(epoch from now() - account.write_pending_since)::float8 as pending_seconds,
+           account.observed_roles, scim_user.attributes,
            array(
              select scim_group.attributes ->> 'displayName'
              from group_member
@@ -58,6 +62,7 @@ export async function loadAccountRecord(
       email: row.email ?? undefined,
       externalId: row.external_id ?? undefined,
       createKey: row.create_key ?? undefined,
+      writePendingSeconds: row.pending_seconds ?? undefined,
       observedRoles: row.observed_roles ?? undefined,
       user: row.attributes ?? undefined,
       groupNames: row.group_names,
@@ -66,8 +71,8 @@ export async function loadAccountRecord(
 }
 
 /**
- * Whether another user of the tenant holds, is making or is still giving up an account of one of these addresses. It is
- * asked before Campaign Manager is, so that an account seen there afterwards cannot be one that was given up since.
+ * Whether another user, of whatever tenant, holds, is making or is still giving up an account of one of these addresses.
+ * It is asked before Campaign Manager is, so that an account seen there afterwards cannot be one that was given up since.
  */
 export async function isAddressContested(
   db: Kysely<Database>,
@@ -77,7 +82,7 @@ export async function isAddressContested(
 ): Promise<boolean> {
   const { rows } = await sql`
     select from account
-    where tenant_id = ${tenantId} and user_id <> ${userId}
+    where (tenant_id, user_id) <> (${tenantId}, ${userId})
       and lower(email) in (select lower(address) from unnest(${emails}::text[]) as address)
       and (campaign_manager_id is not null or create_key is not null)
     limit 1`.execute(db)
@@ -105,8 +110,15 @@ export async function recordIntent(
     email: intent.email,
     external_id: intent.externalId ?? null,
     create_key: intent.createKey ?? null,
+    write_pending_since: sql<Date>`coalesce(write_pending_since, now())`,
   })
 }
+
+/** For a write that is about to be made and needs no other intent. */
+export const recordWritePending = (trx: Transaction<Database>, tenantId: number, userId: string) =>
+  update(trx, tenantId, userId, {
+    write_pending_since: sql<Date>`coalesce(write_pending_since, now())`,
+  })
 
 /** What Campaign Manager was seen to hold after a reconciliation. */
 export interface ObservedState {
@@ -132,18 +144,22 @@ export async function recordObserved(
     observed_at: sql<Date>`now()`,
     email: state.email,
     external_id: state.externalId ?? null,
-    create_key: null,
+    ...settled,
   })
 }
 
-/** A creation was answered with an error: its Idempotency-Key would only bring that same answer again. */
-export async function forgetCreateKey(
+export const recordLinked = (
   trx: Transaction<Database>,
   tenantId: number,
   userId: string,
-): Promise<void> {
-  await update(trx, tenantId, userId, { create_key: null })
-}
+  campaignManagerId: string,
+) => update(trx, tenantId, userId, { campaign_manager_id: campaignManagerId })
+
+const settled = { create_key: null, write_pending_since: null }
+
+/** Campaign Manager refused a write: it will not take effect, and its Idempotency-Key would bring that refusal again. */
+export const recordRefused = (trx: Transaction<Database>, tenantId: number, userId: string) =>
+  update(trx, tenantId, userId, settled)
 
 /** There is no account, or none of ours. The row itself goes once the user is deleted: nothing is left to do for it. */
 export async function recordAbsent(
@@ -159,7 +175,7 @@ export async function recordAbsent(
     observed_at: sql<Date>`now()`,
     email: null,
     external_id: null,
-    create_key: null,
+    ...settled,
   })
   await trx
     .deleteFrom('account')

@@ -95,12 +95,7 @@ function resourceStore(type: ResourceType, tableName: 'scim_user' | 'scim_group'
         .executeTakeFirstOrThrow()
       const totalResults = Number(total)
       if (limit === 0 || offset >= totalResults) return { totalResults, resources: [] }
-      const rows = await matching
-        .selectAll()
-        .orderBy('position')
-        .offset(offset)
-        .limit(limit)
-        .execute()
+      const rows = await matching.selectAll().orderBy('position').offset(offset).limit(limit).execute()
       return { totalResults, resources: rows.map(stored) }
     },
   }

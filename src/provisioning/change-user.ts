@@ -31,7 +31,7 @@ export async function replaceUser(
   }))
 }
 
-/** PATCH /Users/{id} (RFC 7644 §3.5.2). */
+/** PATCH /Users/{id} (RFC 7644 §3.5.2). Clearing `active` leaves it as it is, for the same reason. */
 export async function patchUser(
   context: ProvisioningContext,
   tenantId: number,
@@ -40,7 +40,10 @@ export async function patchUser(
   ifMatch: string | undefined,
 ): Promise<StoredResource> {
   const operations = parsePatch(userType, body)
-  return changeUser(context, tenantId, id, ifMatch, (current) => applyPatch(userType, current, operations))
+  return changeUser(context, tenantId, id, ifMatch, (current) => ({
+    active: current.active !== false,
+    ...applyPatch(userType, current, operations),
+  }))
 }
 
 async function changeUser(

@@ -7,14 +7,14 @@ import type { Database } from '../db/tables.ts'
 import type { AccountRecord } from '../directory/account-record.ts'
 import type { Claim } from '../reconcile/dirty-set.ts'
 import type { Attempt } from '../reconcile/worker.ts'
-import type { RoleTarget } from '../roles/role-rule.ts'
 import {
-  dropCreateKey,
   finishAbsent,
   finishObserved,
+  intendDelete,
   intendWrite,
-  keepClaim,
-  recordWrite,
+  recordAccount,
+  recordLink,
+  settleRefused,
 } from './delivery-record.ts'
 import { type AccountPlan, holds } from './plan-account.ts'
 
@@ -24,14 +24,27 @@ export interface DeliveryContext {
   readonly onRoleChange: (change: 'added' | 'removed', count: number) => void
 }
 
+/** One delivery, as its steps hand it on. */
+interface Delivery {
+  readonly context: DeliveryContext
+  readonly claim: Claim
+  readonly record: AccountRecord
+  /** What keeps the user waiting once the plan is carried out, if anything does. */
+  readonly remainder: Attempt | undefined
+}
+
+type Planned<Kind extends AccountPlan['kind']> = Extract<AccountPlan, { kind: Kind }>
+
 /** Another process has taken the user over; it will look for itself. */
 const lost: Attempt = { kind: 'lost' }
 
 /**
- * Carries a plan out: the intent, one write, what it led to.
- *
- * @param remainder what keeps the user waiting once the plan is carried out, if anything does
+ * For so long, a creation that was never answered may still take effect. A user who needs no account any more is not let
+ * go before.
  */
+const UNSETTLED_SECONDS = 600
+
+/** Carries a plan out: the intent, one write, what it led to. */
 export async function deliverPlan(
   context: DeliveryContext,
   claim: Claim,
@@ -39,80 +52,82 @@ export async function deliverPlan(
   plan: AccountPlan,
   remainder: Attempt | undefined,
 ): Promise<Attempt> {
+  const delivery: Delivery = { context, claim, record, remainder }
   switch (plan.kind) {
     case 'blocked':
       return { kind: 'waiting', reason: plan.reason, detail: plan.detail }
     case 'absent':
-      return finishAbsent(context.db, claim, 'unchanged')
+      return absent(delivery)
     case 'unchanged':
-      return finish(context, claim, plan.observed, plan.rule, 'unchanged', remainder)
-    case 'delete': {
-      if (!(await keepClaim(context.db, claim))) return lost
-      const { account, etag } = plan.observed
-      await context.campaignManager.deleteAccount(account.id, etag)
-      countRoleChanges(context, account.roles, [])
-      return finishAbsent(context.db, claim, 'deleted')
-    }
+      // A write that is still on its way names the version that was read before it. Writing once more makes that version
+      // a past one, so that it cannot take effect later and undo what is right now.
+      if (record.writePendingSeconds !== undefined) return replace(delivery, { ...plan, kind: 'replace' })
+      return finish(delivery, plan.observed, plan, 'unchanged')
     case 'create':
-      return create(context, claim, record, plan, remainder)
+      return create(delivery, plan)
     case 'replace':
-      return replace(context, claim, record, plan, remainder)
+      return replace(delivery, plan)
+    case 'delete':
+      return remove(delivery, plan)
   }
 }
 
-async function create(
-  context: DeliveryContext,
-  claim: Claim,
-  record: AccountRecord,
-  plan: AccountPlan & { kind: 'create' },
-  remainder: Attempt | undefined,
-): Promise<Attempt> {
+async function absent({ context, claim, record }: Delivery): Promise<Attempt> {
+  const isUnsettled =
+    record.createKey !== undefined && (record.writePendingSeconds ?? UNSETTLED_SECONDS) < UNSETTLED_SECONDS
+  if (!isUnsettled) return finishAbsent(context.db, claim, 'unchanged')
+  return {
+    kind: 'failed',
+    scope: 'account',
+    reason: 'create_unsettled',
+    detail: 'the creation of an account that is not needed any more was never answered',
+  }
+}
+
+async function remove({ context, claim, record }: Delivery, plan: Planned<'delete'>): Promise<Attempt> {
+  if (!(await intendDelete(context.db, claim))) return lost
+  const { account, etag } = plan.observed
+  await settling(context, claim, record, () => context.campaignManager.deleteAccount(account.id, etag))
+  countRoleChanges(context, account.roles, [])
+  return finishAbsent(context.db, claim, 'deleted')
+}
+
+async function create(delivery: Delivery, plan: Planned<'create'>): Promise<Attempt> {
+  const { context, claim, record } = delivery
   const { input, rule } = plan
   const createKey = pendingKey(record, input) ?? randomUUID()
   if (!(await intendWrite(context.db, claim, record, input, rule, { createKey }))) return lost
-  let observed: ObservedAccount
-  try {
-    observed = await context.campaignManager.createAccount(input, createKey)
-  } catch (error) {
-    if (isAnswered(error)) await dropCreateKey(context.db, claim)
-    throw error
-  }
+  const observed = await settling(context, claim, record, () =>
+    context.campaignManager.createAccount(input, createKey),
+  )
   countRoleChanges(context, [], observed.account.roles)
-  return finishVerified(context, claim, observed, input, rule, 'created', remainder)
+  return finishVerified(delivery, observed, plan, 'created')
 }
 
 /**
  * The key of a creation whose answer never came is used again: should it have been applied after all, its answer comes
  * now, and no second account. A key belongs to one address: an answer about another would not be this user's.
  */
-function pendingKey(record: AccountRecord, input: AccountInput): string | undefined {
-  return record.email?.toLowerCase() === input.email.toLowerCase() ? record.createKey : undefined
-}
+const pendingKey = (record: AccountRecord, input: AccountInput): string | undefined =>
+  record.email?.toLowerCase() === input.email.toLowerCase() ? record.createKey : undefined
 
-/** Campaign Manager itself answered, and would answer a used key the same way for ever. */
-const isAnswered = (error: unknown): boolean =>
-  error instanceof CampaignManagerError && !['timeout', 'network', 'malformed'].includes(error.code)
-
-async function replace(
-  context: DeliveryContext,
-  claim: Claim,
-  record: AccountRecord,
-  plan: AccountPlan & { kind: 'replace' },
-  remainder: Attempt | undefined,
-): Promise<Attempt> {
-  const { observed, input, rule, release } = plan
+async function replace(delivery: Delivery, plan: Planned<'replace'>): Promise<Attempt> {
+  const { context, claim, record } = delivery
+  const { observed, input, rule } = plan
   const { id } = observed.account
   if (!(await intendWrite(context.db, claim, record, input, rule, { campaignManagerId: id }))) return lost
   let written: ObservedAccount
   try {
-    written = await context.campaignManager.replaceAccount(id, input, observed.etag)
+    written = await settling(context, claim, record, () =>
+      context.campaignManager.replaceAccount(id, input, observed.etag),
+    )
   } catch (error) {
     if (!isFieldsRefused(error)) throw error
-    return replaceRolesOnly(context, claim, plan, error)
+    return replaceRolesOnly(delivery, plan, error)
   }
   countRoleChanges(context, observed.account.roles, written.account.roles)
-  if (release && holds(written.account, input)) return finishAbsent(context.db, claim, 'released')
-  return finishVerified(context, claim, written, input, rule, 'replaced', remainder)
+  if (plan.release && holds(written.account, input)) return finishAbsent(context.db, claim, 'released')
+  return finishVerified(delivery, written, plan, 'replaced')
 }
 
 /** An e-mail that is taken, or a value that Campaign Manager finds invalid. */
@@ -121,38 +136,53 @@ const isFieldsRefused = (error: unknown): error is CampaignManagerError =>
 
 /** A field that Campaign Manager refuses must not keep a role on an account: the roles are written without it. */
 async function replaceRolesOnly(
-  context: DeliveryContext,
-  claim: Claim,
-  plan: AccountPlan & { kind: 'replace' },
+  { context, claim, record }: Delivery,
+  { observed, input, rule }: Planned<'replace'>,
   cause: CampaignManagerError,
 ): Promise<Attempt> {
-  const { observed, rule } = plan
-  const input: AccountInput = {
-    ...inputOf(observed.account),
-    enabled: plan.input.enabled,
-    roles: [...plan.input.roles],
-  }
-  if (!holds(observed.account, input)) {
-    const written = await context.campaignManager.replaceAccount(observed.account.id, input, observed.etag)
+  const rolesOnly = { ...inputOf(observed.account), enabled: input.enabled, roles: [...input.roles] }
+  let written = observed
+  if (!holds(observed.account, rolesOnly) || record.writePendingSeconds !== undefined) {
+    written = await settling(context, claim, record, () =>
+      context.campaignManager.replaceAccount(observed.account.id, rolesOnly, observed.etag),
+    )
     countRoleChanges(context, observed.account.roles, written.account.roles)
-    await recordWrite(context.db, claim, written, rule)
   }
+  if (holds(written.account, rolesOnly)) await recordAccount(context.db, claim, written, rule)
   const reason = cause.code === 'user_exists' ? 'email_taken' : 'invalid'
   return { kind: 'waiting', reason, detail: cause.message }
 }
 
-/** A write counts as done when what Campaign Manager answers is what was asked for. */
-async function finishVerified(
+/**
+ * Makes a write. When Campaign Manager itself refuses it, it will not take effect later, and nothing is pending any more,
+ * unless an older write is.
+ */
+async function settling<T>(
   context: DeliveryContext,
   claim: Claim,
+  record: AccountRecord,
+  write: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await write()
+  } catch (error) {
+    const isAnswered =
+      error instanceof CampaignManagerError && !['timeout', 'network', 'malformed'].includes(error.code)
+    const isOldest = record.writePendingSeconds === undefined || record.createKey !== undefined
+    if (isAnswered && isOldest) await settleRefused(context.db, claim)
+    throw error
+  }
+}
+
+/** A write counts as done when what Campaign Manager answers is what was asked for. Until then the intent stands. */
+async function finishVerified(
+  delivery: Delivery,
   written: ObservedAccount,
-  input: AccountInput,
-  rule: RoleTarget,
+  plan: Planned<'create' | 'replace'>,
   outcome: 'created' | 'replaced',
-  remainder: Attempt | undefined,
 ): Promise<Attempt> {
-  if (holds(written.account, input)) return finish(context, claim, written, rule, outcome, remainder)
-  await recordWrite(context.db, claim, written, rule)
+  if (holds(written.account, plan.input)) return finish(delivery, written, plan, outcome)
+  await recordLink(delivery.context.db, delivery.claim, written.account.id)
   return {
     kind: 'failed',
     scope: 'account',
@@ -163,15 +193,13 @@ async function finishVerified(
 
 /** The user stays dirty while something remains to be waited for. */
 async function finish(
-  { db }: DeliveryContext,
-  claim: Claim,
+  { context, claim, remainder }: Delivery,
   observed: ObservedAccount,
-  rule: RoleTarget,
+  { rule }: Planned<'unchanged' | 'create' | 'replace'>,
   outcome: 'unchanged' | 'created' | 'replaced',
-  remainder: Attempt | undefined,
 ): Promise<Attempt> {
-  if (!remainder) return finishObserved(db, claim, observed, rule, outcome)
-  return (await recordWrite(db, claim, observed, rule)) ? remainder : lost
+  if (!remainder) return finishObserved(context.db, claim, observed, rule, outcome)
+  return (await recordAccount(context.db, claim, observed, rule)) ? remainder : lost
 }
 
 function countRoleChanges(

@@ -5,10 +5,12 @@ import type { Database } from '../db/tables.ts'
 import { inTransaction } from '../db/transaction.ts'
 import {
   type AccountRecord,
-  forgetCreateKey,
   recordAbsent,
   recordIntent,
+  recordLinked,
   recordObserved,
+  recordRefused,
+  recordWritePending,
 } from '../directory/account-record.ts'
 import { type Claim, finishClaim, hastenWaiting, holdClaim } from '../reconcile/dirty-set.ts'
 import type { Attempt } from '../reconcile/worker.ts'
@@ -42,15 +44,19 @@ export async function intendWrite(
   )
 }
 
-/** Prolongs the claim before a write that needs no intent. False when it was lost. */
-export const keepClaim = (db: Kysely<Database>, claim: Claim): Promise<boolean> =>
-  whileHeld(db, claim, async () => {})
+/** Records that a deletion is about to be asked for. False when the claim was lost. */
+export const intendDelete = (db: Kysely<Database>, claim: Claim): Promise<boolean> =>
+  whileHeld(db, claim, (trx) => recordWritePending(trx, claim.tenantId, claim.userId))
 
-export const dropCreateKey = (db: Kysely<Database>, claim: Claim): Promise<boolean> =>
-  whileHeld(db, claim, (trx) => forgetCreateKey(trx, claim.tenantId, claim.userId))
+export const settleRefused = (db: Kysely<Database>, claim: Claim): Promise<boolean> =>
+  whileHeld(db, claim, (trx) => recordRefused(trx, claim.tenantId, claim.userId))
 
-/** Records what a write led to, and leaves the user dirty. */
-export const recordWrite = (
+/** Records whose account it is, and lets the intent stand. */
+export const recordLink = (db: Kysely<Database>, claim: Claim, campaignManagerId: string): Promise<boolean> =>
+  whileHeld(db, claim, (trx) => recordLinked(trx, claim.tenantId, claim.userId, campaignManagerId))
+
+/** Records what the account holds, and leaves the user dirty. */
+export const recordAccount = (
   db: Kysely<Database>,
   claim: Claim,
   written: ObservedAccount,
@@ -82,7 +88,7 @@ export async function finishAbsent(
     await recordAbsent(trx, claim.tenantId, claim.userId)
     await finishClaim(trx, claim)
     // Whoever waited for an account to be given up may have waited for this one.
-    await hastenWaiting(trx, claim.tenantId, ACCOUNT_LINKED_ELSEWHERE)
+    await hastenWaiting(trx, ACCOUNT_LINKED_ELSEWHERE)
   })
   return held ? { kind: 'done', outcome } : { kind: 'lost' }
 }

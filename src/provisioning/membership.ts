@@ -9,6 +9,7 @@ import {
   removeMembers,
   resolveMembers,
 } from '../directory/members.ts'
+import { isResourceId } from '../directory/stored-resource.ts'
 import { invalidValue } from '../scim/error.ts'
 import { elementMatches } from '../scim/filter-match.ts'
 import type { MemberChange } from '../scim/members.ts'
@@ -23,9 +24,9 @@ interface MembershipDelta {
 }
 
 /**
- * Applies member operations to a group that the caller has locked, and returns the users whose membership changed. An
- * unknown member to be added refuses the whole request; one to be removed is not there already (a user who was deleted
- * just before, for one).
+ * Applies member operations to a group that the caller has locked, and returns the users whose membership changed. A
+ * value that no user is known by refuses the whole request. One to be removed that has the form of our ids is let pass:
+ * it is that of a user who was deleted, and so has left already.
  */
 export async function changeMembers(
   trx: Transaction<Database>,
@@ -67,6 +68,7 @@ async function foldChanges(
   changes: readonly MemberChange[],
   matches: ReadonlyMap<string, MemberMatch>,
 ): Promise<MembershipDelta> {
+  let members: string[] | undefined
   const delta: MembershipDelta = { everyoneElse: 'stay', join: new Set(), leave: new Set() }
   const join = (id: string) => {
     delta.leave.delete(id)
@@ -86,6 +88,7 @@ async function foldChanges(
           const match = matches.get(value)
           if (match === 'ambiguous') throw ambiguousMember(value)
           if (match !== undefined && match !== 'none') leave(match)
+          else if (!isResourceId(value)) throw unknownMember(value)
         }
         break
       case 'replace':
@@ -95,7 +98,8 @@ async function foldChanges(
         for (const value of change.values) join(requiredMember(value, matches))
         break
       case 'removeWhere': {
-        const current = delta.everyoneElse === 'leave' ? [] : await memberIds(db, tenantId, groupId)
+        members ??= await memberIds(db, tenantId, groupId)
+        const current = delta.everyoneElse === 'leave' ? [] : members
         for (const id of new Set([...current, ...delta.join])) {
           if (elementMatches(change.filter, { value: id, type: 'User' })) leave(id)
         }

@@ -17,6 +17,8 @@ export interface AccountSituation {
   readonly granted: readonly string[]
   /** Roles of the user's groups, as Campaign Manager spells them. */
   readonly wanted: readonly string[]
+  /** The roles on the account; none when there is no account. */
+  readonly observed: readonly string[]
   /** The placeholder as Campaign Manager spells it. */
   readonly placeholder: { readonly name: string; readonly exists: boolean }
   /** Undefined once the user is deleted. */
@@ -35,19 +37,22 @@ export interface AccountPolicies {
 /** Why nothing can be done for a user until somebody changes something. */
 export type BlockReason = 'no_email' | 'placeholder_missing' | 'account_exists' | 'account_linked_elsewhere'
 
+/** An account that exists, and what it should be. */
+interface Replacement {
+  readonly observed: ObservedAccount
+  readonly input: AccountInput
+  readonly rule: RoleTarget
+  /** The account goes on without us: what it holds is not ours. */
+  readonly release: boolean
+}
+
 export type AccountPlan =
   /** There is no account of ours, and none should be. */
   | { readonly kind: 'absent' }
-  | { readonly kind: 'unchanged'; readonly observed: ObservedAccount; readonly rule: RoleTarget }
+  /** The account is as it should be. */
+  | ({ readonly kind: 'unchanged' } & Replacement)
+  | ({ readonly kind: 'replace' } & Replacement)
   | { readonly kind: 'create'; readonly input: AccountInput; readonly rule: RoleTarget }
-  | {
-      readonly kind: 'replace'
-      readonly observed: ObservedAccount
-      readonly input: AccountInput
-      readonly rule: RoleTarget
-      /** The account goes on without us: what it holds is not ours. */
-      readonly release: boolean
-    }
   | { readonly kind: 'delete'; readonly observed: ObservedAccount }
   | { readonly kind: 'blocked'; readonly reason: BlockReason; readonly detail: string }
 
@@ -61,7 +66,7 @@ export function planAccount(situation: AccountSituation, policies: AccountPolici
     standing,
     wanted: situation.wanted,
     granted: situation.granted,
-    observed: found?.observed.account.roles ?? [],
+    observed: situation.observed,
     placeholder: situation.placeholder.name,
     protectedRoles: policies.protectedRoles,
   })
@@ -133,9 +138,8 @@ function planPresent(situation: AccountSituation, rule: RoleTarget, policies: Ac
   }
   if (!found) return { kind: 'create', input, rule }
   const { observed } = found
-  return holds(observed.account, input)
-    ? { kind: 'unchanged', observed, rule }
-    : { kind: 'replace', observed, input, rule, release: false }
+  const kind = holds(observed.account, input) ? 'unchanged' : 'replace'
+  return { kind, observed, input, rule, release: false }
 }
 
 /** Whether an account is as it should be. An address is the same in any case, and roles in any order. */

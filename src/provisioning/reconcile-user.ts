@@ -4,13 +4,13 @@ import type { RoleCatalog } from '../campaign-manager/role-catalog.ts'
 import { type AccountRecord, isAddressContested, loadAccountRecord } from '../directory/account-record.ts'
 import type { Claim } from '../reconcile/dirty-set.ts'
 import type { Attempt } from '../reconcile/worker.ts'
-import { matchRole } from '../roles/role-name.ts'
 import { sameRoles } from '../roles/role-rule.ts'
 import { accountExternalId, accountFields } from './account-fields.ts'
 import { attemptFailed, linkedElsewhere } from './attempt-failure.ts'
 import { type DeliveryContext, deliverPlan } from './deliver-plan.ts'
 import { type FoundAccount, findAccount } from './find-account.ts'
-import { type AccountPolicies, planAccount } from './plan-account.ts'
+import { type AccountPlan, type AccountPolicies, planAccount } from './plan-account.ts'
+import { resolveRoles } from './resolve-roles.ts'
 
 export interface ReconcileContext extends DeliveryContext {
   readonly campaignManager: CampaignManager
@@ -30,109 +30,86 @@ const MAX_CONFLICTS = 3
  * transaction during a call; never writes without the intent recorded; records only while the claim is held.
  */
 export async function reconcileUser(context: ReconcileContext, claim: Claim): Promise<Attempt> {
+  let roleRefused = false
   for (let conflicts = 0; ; conflicts += 1) {
     try {
-      return await reconcileOnce(context, claim)
+      return await reconcileOnce(context, claim, roleRefused)
     } catch (error) {
-      if (isRoleUnknown(error)) context.roleCatalog.invalidate()
-      if (isConflict(error) && conflicts < MAX_CONFLICTS) continue
-      return attemptFailed(error)
+      if (hasCode(error, ['role_unknown'])) {
+        context.roleCatalog.invalidate()
+        roleRefused = true
+      }
+      // The account, or the list of roles, is not what it was when it was read: the answer is to read again, not to wait.
+      const isConflict = hasCode(error, ['precondition_failed', 'user_exists', 'not_found', 'role_unknown'])
+      if (!isConflict || conflicts >= MAX_CONFLICTS) return attemptFailed(error)
     }
   }
 }
 
-const isRoleUnknown = (error: unknown): boolean =>
-  error instanceof CampaignManagerError && error.code === 'role_unknown'
+const hasCode = (error: unknown, codes: readonly CampaignManagerError['code'][]): boolean =>
+  error instanceof CampaignManagerError && codes.includes(error.code)
 
-/** The account, or the list of roles, is not what it was when it was read, so the answer is to read again, not to wait. */
-const isConflict = (error: unknown): boolean =>
-  error instanceof CampaignManagerError &&
-  ['precondition_failed', 'user_exists', 'not_found', 'role_unknown'].includes(error.code)
-
-async function reconcileOnce(context: ReconcileContext, claim: Claim): Promise<Attempt> {
-  const record = await loadAccountRecord(context.db, claim.tenantId, claim.userId)
+async function reconcileOnce(
+  context: ReconcileContext,
+  claim: Claim,
+  roleRefused: boolean,
+): Promise<Attempt> {
+  const { tenantId, userId } = claim
+  const record = await loadAccountRecord(context.db, tenantId, userId)
   if (!record) return { kind: 'done', outcome: 'unchanged' }
-  const roles = await resolveRoles(context, record)
   const fields = record.user && accountFields(record.user)
-  const externalId = accountExternalId(record.user, claim.userId)
+  const externalId = accountExternalId(record.user, userId)
   const mayAdopt = record.standing === 'awaiting' || record.standing === 'assigned'
-  const own = [externalId, claim.userId, ...(record.externalId === undefined ? [] : [record.externalId])]
+  const own = [externalId, userId, ...(record.externalId === undefined ? [] : [record.externalId])]
   const found = await findAccount(
     context.campaignManager,
     record,
     own,
     mayAdopt ? fields?.email : undefined,
-    (emails) => isAddressContested(context.db, claim.tenantId, claim.userId, emails),
+    (emails) => isAddressContested(context.db, tenantId, userId, emails),
   )
   if (found === 'contested') return linkedElsewhere
-  noticeDrift(context, record, found)
-  const known = record.granted.filter((role) => found?.observed.account.roles.includes(role))
-  const { wanted, held } = roles.match(known)
+  const { remainder, ...roles } = await resolveRoles(
+    context,
+    record,
+    found?.observed.account.roles,
+    roleRefused,
+  )
   const plan = planAccount(
     {
       standing: record.standing,
       active: record.user?.active !== false,
       granted: record.granted,
-      wanted,
-      placeholder: roles.placeholder,
       fields,
       externalId,
       found,
+      ...roles,
     },
     context.policies,
   )
-  if (found?.by === 'email' && plan.kind !== 'blocked' && plan.kind !== 'absent') {
+  if (plan.kind !== 'blocked') notice(context, claim, record, found, plan)
+  return deliverPlan(context, claim, record, plan, remainder)
+}
+
+/** What an operator should hear of: an account taken over, and one that somebody else changed. */
+function notice(
+  context: ReconcileContext,
+  { tenantId, userId }: Claim,
+  record: AccountRecord,
+  found: FoundAccount | undefined,
+  plan: AccountPlan,
+): void {
+  if (found?.by === 'email' && plan.kind !== 'absent') {
+    const { id: accountId, roles } = found.observed.account
     context.log.warn(
-      {
-        tenantId: claim.tenantId,
-        userId: claim.userId,
-        accountId: found.observed.account.id,
-        roles: found.observed.account.roles,
-      },
+      { tenantId, userId, accountId, roles },
       'existing Campaign Manager account adopted; its roles are foreign',
     )
   }
-  return deliverPlan(context, claim, record, plan, held.length > 0 ? heldAttempt(held) : undefined)
-}
-
-function noticeDrift(
-  context: ReconcileContext,
-  record: AccountRecord,
-  found: FoundAccount | undefined,
-): void {
-  if (record.campaignManagerId === undefined || record.observedRoles === undefined) return
+  // A write of ours whose answer was lost may be what changed it.
+  if (record.campaignManagerId === undefined || record.writePendingSeconds !== undefined) return
   if (found?.by !== 'link') context.onDrift('account_missing')
-  else if (!sameRoles(record.observedRoles, found.observed.account.roles)) context.onDrift('roles_changed')
-}
-
-const heldAttempt = (held: readonly string[]): Attempt => ({
-  kind: 'waiting',
-  reason: 'role_unknown',
-  detail: `no Campaign Manager role is named ${held.map((name) => `'${name}'`).join(', ')}`,
-})
-
-interface ResolvedRoles {
-  readonly placeholder: { readonly name: string; readonly exists: boolean }
-  /** @param known roles that the account holds from us, which count even when the role list lacks them */
-  match(known: readonly string[]): { wanted: string[]; held: string[] }
-}
-
-/** The role list is asked for only when a role is to be given, so that its failure cannot delay a removal. */
-async function resolveRoles(context: ReconcileContext, record: AccountRecord): Promise<ResolvedRoles> {
-  const gives = record.groupNames.length > 0 || record.standing === 'awaiting'
-  const catalog = gives ? await context.roleCatalog.get() : []
-  const placeholder = matchRole(context.placeholderRole, catalog)
-  return {
-    placeholder: { name: placeholder ?? context.placeholderRole, exists: placeholder !== undefined },
-    match(known) {
-      const wanted: string[] = []
-      const held: string[] = []
-      for (const name of record.groupNames) {
-        const role = matchRole(name, catalog) ?? matchRole(name, known)
-        if (role === undefined) held.push(name)
-        else wanted.push(role)
-      }
-      return { wanted, held }
-    },
+  else if (record.observedRoles && !sameRoles(record.observedRoles, found.observed.account.roles)) {
+    context.onDrift('roles_changed')
   }
 }

@@ -45,7 +45,10 @@ export async function markDirty(
       set generation = dirty_user.generation + 1, not_before = now(), attempts = 0`.execute(trx)
 }
 
-/** Claims up to `limit` users that are due and that nobody holds. */
+/**
+ * Claims up to `limit` users that are due and that nobody holds. Those that never failed come first, so that no number of
+ * accounts that cannot be mended keeps a new change waiting.
+ */
 export async function claimDirty(db: Kysely<Database>, limit: number): Promise<Claim[]> {
   const lease = randomUUID()
   const { rows } = await sql<{
@@ -57,7 +60,7 @@ export async function claimDirty(db: Kysely<Database>, limit: number): Promise<C
     with due as (
       select tenant_id, user_id from dirty_user
       where not_before <= now() and (leased_until is null or leased_until < now())
-      order by not_before, user_id
+      order by (failure is not null), not_before, user_id
       limit ${limit}
       for update skip locked
     )
@@ -78,16 +81,22 @@ export async function claimDirty(db: Kysely<Database>, limit: number): Promise<C
   }))
 }
 
-/** Prolongs claims. Those that were lost are left out of the answer. */
+/** Prolongs claims, as far as they are still held. A row that somebody has locked is left for the next time. */
 export async function renewClaims(db: Kysely<Database>, claims: readonly Claim[]): Promise<void> {
   if (claims.length === 0) return
   await sql`
-    update dirty_user set leased_until = now() + make_interval(secs => ${LEASE_SECONDS})
-    from unnest(
+    with held as (
+      select dirty_user.tenant_id, dirty_user.user_id
+      from dirty_user
+      join unnest(
       ${claims.map((c) => c.tenantId)}::integer[], ${claims.map((c) => c.userId)}::uuid[], ${claims.map((c) => c.lease)}::uuid[]
-    ) as held (tenant_id, user_id, lease)
-    where dirty_user.tenant_id = held.tenant_id and dirty_user.user_id = held.user_id
-      and dirty_user.lease = held.lease`.execute(db)
+      ) as claim (tenant_id, user_id, lease) using (tenant_id, user_id, lease)
+      order by dirty_user.tenant_id, dirty_user.user_id
+      for update of dirty_user skip locked
+    )
+    update dirty_user set leased_until = now() + make_interval(secs => ${LEASE_SECONDS})
+    from held
+    where dirty_user.tenant_id = held.tenant_id and dirty_user.user_id = held.user_id`.execute(db)
 }
 
 /**
@@ -124,13 +133,24 @@ export async function finishClaim(trx: Transaction<Database>, claim: Claim): Pro
     .executeTakeFirstOrThrow()
   if (numDeletedRows > 0n) return true
   await releaseClaim(trx, claim)
+  await trx
+    .updateTable('dirty_user')
+    .set({ failure: null, failure_detail: null })
+    .where('tenant_id', '=', claim.tenantId)
+    .where('user_id', '=', claim.userId)
+    .execute()
   return false
 }
 
 /** Gives a user back unfinished and without a verdict, to be taken up again at once. */
 export async function releaseClaim(db: Kysely<Database>, claim: Claim): Promise<void> {
   await dirtyRow(db, claim)
-    .set({ lease: null, leased_until: null, not_before: sql<Date>`now()`, attempts: claim.attempts })
+    .set({
+      lease: null,
+      leased_until: null,
+      not_before: sql<Date>`now()`,
+      attempts: sql<number>`case when generation = ${claim.generation} then ${claim.attempts} else 0 end`,
+    })
     .execute()
 }
 
@@ -153,18 +173,16 @@ export async function postponeClaim(
     .execute()
 }
 
-/** Makes those due at once who wait for this reason. Rows that somebody works on are left alone: they look anew anyway. */
-export async function hastenWaiting(
-  trx: Transaction<Database>,
-  tenantId: number,
-  reason: string,
-): Promise<void> {
+/** So many are looked at again at a time; the others come when their wait is over. */
+const HASTEN_LIMIT = 100
+
+/** Makes those due at once who wait for this reason. One that is being worked on counts as changed, and is looked at anew. */
+export async function hastenWaiting(trx: Transaction<Database>, reason: string): Promise<void> {
   await sql`
-    update dirty_user set not_before = now()
+    update dirty_user set not_before = now(), generation = generation + 1
     where (tenant_id, user_id) in (
-      select tenant_id, user_id from dirty_user
-      where tenant_id = ${tenantId} and failure = ${reason} and lease is null and not_before > now()
-      for update skip locked
+      select tenant_id, user_id from dirty_user where failure = ${reason}
+      limit ${HASTEN_LIMIT} for update skip locked
     )`.execute(trx)
 }
 

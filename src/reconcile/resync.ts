@@ -21,7 +21,8 @@ const LOOK_MS = 15_000
 
 /**
  * Marks every user dirty once per interval, so that what was changed by hand in Campaign Manager is noticed and put
- * back. One process does it for all; work that is already waiting is left as it is.
+ * back. One process does it for all; work that is already waiting is left as it is. Accounts are locked while they are
+ * marked, because one that is finished at that moment is gone.
  */
 export function createResync({ db, intervalSeconds, onDirty, log }: ResyncOptions): Resync {
   let timer: NodeJS.Timeout | undefined
@@ -59,6 +60,7 @@ export function createResync({ db, intervalSeconds, onDirty, log }: ResyncOption
         insert into dirty_user (tenant_id, user_id)
         select account.tenant_id, account.user_id from account join scheduled using (tenant_id)
         order by account.user_id
+        for key share of account
         on conflict do nothing
         returning tenant_id
       )
@@ -70,7 +72,7 @@ export function createResync({ db, intervalSeconds, onDirty, log }: ResyncOption
   async function markEveryone(): Promise<number> {
     const { numAffectedRows } = await sql`
       insert into dirty_user (tenant_id, user_id)
-      select tenant_id, user_id from account order by user_id
+      select tenant_id, user_id from account order by user_id for key share
       on conflict do nothing`.execute(db)
     onDirty()
     return Number(numAffectedRows)

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type { Database } from '../db/tables.ts'
 import { type BackoffPolicy, backoffMs } from './backoff.ts'
@@ -43,8 +42,6 @@ export interface Duty {
 }
 
 export interface Worker extends Duty {
-  /** @param patienceMs what is not done by then is given back, for this or another process to begin anew */
-  stop(patienceMs?: number): Promise<void>
   /** Says that there may be work: called after a change was committed by this process. */
   wake(): void
   readonly circuitOpen: boolean
@@ -154,7 +151,8 @@ export function createWorker(options: WorkerOptions): Worker {
   async function settle(claim: Claim, attempt: Attempt): Promise<void> {
     if (attempt.kind === 'failed' && attempt.scope === 'campaign_manager') {
       breaker = afterFailure(breaker, options.monotonic(), attempt.retryAfterMs, options.random())
-    } else if (attempt.kind !== 'lost') {
+    } else if (attempt.kind === 'done') {
+      // Who waits may have been told so without asking Campaign Manager anything.
       breaker = afterSuccess()
     }
     if (attempt.kind === 'done' || attempt.kind === 'lost') return
@@ -197,17 +195,10 @@ export function createWorker(options: WorkerOptions): Worker {
     start() {
       loop ??= run()
     },
-    async stop(patienceMs) {
+    async stop() {
       stopping = true
       wakeUp()
-      const ended = Promise.allSettled([loop, ...inFlight.values()])
-      if (patienceMs !== undefined) await Promise.race([ended, delay(patienceMs, undefined, { ref: false })])
-      else await ended
-      for (const each of inFlight.keys()) {
-        await releaseClaim(db, each).catch((error) =>
-          log.error({ err: error }, 'a claim could not be released'),
-        )
-      }
+      await Promise.allSettled([loop, ...inFlight.values()])
     },
     async runOnce() {
       const claimed = await claim()

@@ -41,12 +41,19 @@ export function targetRoles(situation: RoleSituation): RoleTarget {
   // A group of the placeholder's name grants nothing, or the placeholder would stand beside another role.
   const wanted = unique(situation.wanted.filter((role) => !isProtected(role) && !sameRole(role, placeholder)))
   const ours = [...granted.filter((role) => !isProtected(role)), placeholder]
-  const foreign = unique(observed.filter((role) => !ours.some((own) => sameRole(own, role))))
+  const foreign = unique(observed.filter((role) => !isOneOf(role, ours, observed)))
   const roles = unique([...foreign, ...wanted])
   if (roles.length > 0) return { roles, wanted, foreign }
   const keepsAccount = standing === 'awaiting' || standing === 'assigned'
   return { roles: keepsAccount ? [placeholder] : [], wanted, foreign }
 }
+
+/**
+ * Roles may differ in case alone, so ours is the one of our spelling; only where that is gone, one of another spelling is
+ * the same role renamed.
+ */
+const isOneOf = (role: string, ours: readonly string[], observed: readonly string[]): boolean =>
+  ours.includes(role) || ours.some((own) => sameRole(own, role) && !observed.includes(own))
 
 /** What `granted` becomes before a write: a crash between write and record must not turn our role into a foreign one. */
 export const grantIntent = (granted: readonly string[], wanted: readonly string[]): string[] =>

@@ -34,6 +34,7 @@ const plan = (given: Partial<AccountSituation>, policies: Partial<AccountPolicie
       fields: { email: 'ann@example.com', firstName: 'Ann', lastName: undefined, displayName: undefined },
       externalId: 'entra-1',
       found: undefined,
+      observed: given.found?.observed.account.roles ?? [],
       ...given,
     },
     {

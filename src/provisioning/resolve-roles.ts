@@ -1,0 +1,77 @@
+import { CampaignManagerError } from '../campaign-manager/errors.ts'
+import type { RoleCatalog } from '../campaign-manager/role-catalog.ts'
+import type { AccountRecord } from '../directory/account-record.ts'
+import type { Attempt } from '../reconcile/worker.ts'
+import { matchRole } from '../roles/role-name.ts'
+import { attemptFailed } from './attempt-failure.ts'
+
+export interface ResolvedRoles {
+  /** Roles of the user's groups, as Campaign Manager spells them, in order of joining. */
+  readonly wanted: readonly string[]
+  /** The roles on the account that Campaign Manager knows. */
+  readonly observed: readonly string[]
+  readonly placeholder: { readonly name: string; readonly exists: boolean }
+  /** What keeps the user waiting once everything else is done: a group without a role, or a list that cannot be read. */
+  readonly remainder: Attempt | undefined
+}
+
+/**
+ * Finds the roles that the user's groups stand for. A role that we gave and that the account still shows needs no looking
+ * up, so neither a failing nor an incomplete list can take it away or delay the removal of another.
+ *
+ * @param observed the roles on the account; undefined when there is none
+ * @param listOnly Campaign Manager has just refused a role: only what the list names counts
+ */
+export async function resolveRoles(
+  context: { readonly roleCatalog: RoleCatalog; readonly placeholderRole: string },
+  record: AccountRecord,
+  observed: readonly string[] | undefined,
+  listOnly: boolean,
+): Promise<ResolvedRoles> {
+  const shown = observed ?? []
+  const known = listOnly ? [] : record.granted.filter((role) => shown.includes(role))
+  const placeholder = context.placeholderRole
+  const needsList =
+    listOnly ||
+    record.groupNames.some((name) => !known.includes(name)) ||
+    (record.standing === 'awaiting' && !shown.includes(placeholder))
+  const list = needsList ? await readList(context.roleCatalog, observed !== undefined) : undefined
+  const roles = list?.roles
+
+  const wanted: string[] = []
+  const held: string[] = []
+  for (const name of record.groupNames) {
+    const role = known.includes(name) ? name : (matchRole(name, roles ?? []) ?? matchRole(name, known))
+    if (role === undefined) held.push(name)
+    else wanted.push(role)
+  }
+  const placeholderName = matchRole(placeholder, roles ?? shown)
+  return {
+    wanted,
+    observed: listOnly && roles ? shown.filter((role) => roles.includes(role)) : shown,
+    placeholder: {
+      name: placeholderName ?? placeholder,
+      exists: roles === undefined || placeholderName !== undefined,
+    },
+    remainder: list?.failure ?? (held.length > 0 ? heldAttempt(held) : undefined),
+  }
+}
+
+/** Without an account nothing can be done before the list is read; with one, removals can. */
+async function readList(
+  roleCatalog: RoleCatalog,
+  hasAccount: boolean,
+): Promise<{ roles?: readonly string[]; failure?: Attempt }> {
+  try {
+    return { roles: await roleCatalog.get() }
+  } catch (error) {
+    if (!hasAccount || !(error instanceof CampaignManagerError)) throw error
+    return { failure: attemptFailed(error) }
+  }
+}
+
+const heldAttempt = (held: readonly string[]): Attempt => ({
+  kind: 'waiting',
+  reason: 'role_unknown',
+  detail: `no Campaign Manager role is named ${held.map((name) => `'${name}'`).join(', ')}`,
+})
