@@ -83,6 +83,33 @@ export async function membersOf(
   return members
 }
 
+/** The groups that several users are in, each in order of joining. */
+export async function groupsOf(
+  db: Kysely<Database>,
+  tenantId: number,
+  userIds: readonly string[],
+): Promise<Map<string, { id: string; displayName: string }[]>> {
+  const groups = new Map<string, { id: string; displayName: string }[]>()
+  if (userIds.length === 0) return groups
+  const rows = await db
+    .selectFrom('group_member')
+    .innerJoin('scim_group', (join) =>
+      join
+        .onRef('scim_group.tenant_id', '=', 'group_member.tenant_id')
+        .onRef('scim_group.id', '=', 'group_member.group_id'),
+    )
+    .select(['group_member.user_id', 'scim_group.id', 'scim_group.attributes'])
+    .where('group_member.tenant_id', '=', tenantId)
+    .where('group_member.user_id', '=', sql<string>`any(${userIds}::uuid[])`)
+    .orderBy('group_member.joined')
+    .execute()
+  for (const { user_id, id, attributes } of rows) {
+    const group = { id, displayName: String(attributes.displayName) }
+    groups.set(user_id, [...(groups.get(user_id) ?? []), group])
+  }
+  return groups
+}
+
 /** The groups a user is in. */
 export async function groupIdsOf(db: Kysely<Database>, tenantId: number, userId: string): Promise<string[]> {
   const rows = await db

@@ -4,7 +4,7 @@ import type { JsonObject, ResourceType } from '../scim/attribute.ts'
 import { etagOf } from '../scim/etag.ts'
 import { type Projection, project } from '../scim/project.ts'
 import { renderResource } from '../scim/resource.ts'
-import { userType } from '../scim/resource-types.ts'
+import { groupType, userType } from '../scim/resource-types.ts'
 
 export const SCIM_PREFIX = '/scim/v2'
 
@@ -50,6 +50,19 @@ export const presentProjected = (
   projection: Projection,
   parts: JsonObject = {},
 ): JsonObject => project(type, present(type, stored, base, parts), projection)
+
+/** RFC 7643 §4.1.2: the groups a user belongs to, which only the groups themselves can change. */
+export const groupElements = (
+  base: string,
+  groups: readonly { readonly id: string; readonly displayName: string }[],
+): JsonObject => ({
+  groups: groups.map(({ id, displayName }) => ({
+    value: id,
+    $ref: locationOf(base, groupType, id),
+    display: displayName,
+    type: 'direct',
+  })),
+})
 
 /** RFC 7643 §4.2: members, as references to the users. */
 export const memberElements = (base: string, userIds: readonly string[]): JsonObject => ({

@@ -1,4 +1,4 @@
-import { membersOf } from '../directory/members.ts'
+import { groupsOf, membersOf } from '../directory/members.ts'
 import { groupStore, type ResourceStore, userStore } from '../directory/resources.ts'
 import { patchGroup, replaceGroup } from '../provisioning/change-group.ts'
 import { patchUser, replaceUser } from '../provisioning/change-user.ts'
@@ -9,7 +9,7 @@ import { deleteGroup } from '../provisioning/delete-group.ts'
 import { deleteUser } from '../provisioning/delete-user.ts'
 import { wantsAttribute } from '../scim/project.ts'
 import { groupType, userType } from '../scim/resource-types.ts'
-import { memberElements } from './present.ts'
+import { groupElements, memberElements } from './present.ts'
 import type { ResourceUseCases } from './routes/resources.ts'
 
 /** The use cases behind /Users and /Groups. */
@@ -26,7 +26,11 @@ export function scimResources(context: ProvisioningContext): ResourceUseCases[] 
       replace: (tenantId, id, body, ifMatch) => replaceUser(context, tenantId, id, body, ifMatch),
       patch: (tenantId, id, body, ifMatch) => patchUser(context, tenantId, id, body, ifMatch),
       delete: (tenantId, id, ifMatch) => deleteUser(context, tenantId, id, ifMatch),
-      parts: async () => new Map(),
+      async parts(tenantId, ids, base, projection) {
+        if (!wantsAttribute(userType, projection, 'groups')) return new Map()
+        const groups = await groupsOf(context.db, tenantId, ids)
+        return new Map([...groups].map(([id, ofUser]) => [id, groupElements(base, ofUser)]))
+      },
       patchAnswersNoContent: false,
     },
     {

@@ -1,8 +1,7 @@
 import type { Attribute, AttributePath, JsonObject } from './attribute.ts'
 import { isObject } from './attribute.ts'
-import { parseDateTime } from './date-time.ts'
 import type { CompareOperator, Filter, FilterValue } from './filter.ts'
-import { fold } from './fold.ts'
+import { comparable } from './fold.ts'
 
 /** Whether a resource, as a client gets it (with `id` and `meta`), satisfies a filter (RFC 7644 §3.4.2.2). */
 export const matchesFilter = (filter: Filter, resource: JsonObject): boolean =>
@@ -31,7 +30,7 @@ function evaluate(filter: Filter, read: Read): boolean {
       if (filter.op === 'ne' && values.length === 0) return true
       const attribute = filter.path.subAttribute ?? filter.path.attribute
       return values.some((value) =>
-        holds(filter.op, comparable(attribute, value), comparable(attribute, filter.value)),
+        holds(filter.op, comparableValue(attribute, value), comparableValue(attribute, filter.value)),
       )
     }
   }
@@ -59,12 +58,9 @@ function isPresent(value: unknown): boolean {
   return value !== undefined && value !== null && value !== ''
 }
 
-/** RFC 7644 §3.4.2.2: text by the attribute's caseExact, moments in time by when they are, whatever the offset. */
-function comparable(attribute: Attribute, value: unknown): FilterValue | undefined {
-  if (typeof value === 'number' || typeof value === 'boolean') return value
-  if (typeof value !== 'string') return undefined
-  if (attribute.type === 'dateTime') return parseDateTime(value)
-  return attribute.caseExact ? value : fold(value)
+const comparableValue = (attribute: Attribute, value: unknown): FilterValue | undefined => {
+  if (typeof value === 'string') return comparable(attribute, value)
+  return typeof value === 'number' || typeof value === 'boolean' ? value : undefined
 }
 
 function holds(
@@ -85,12 +81,22 @@ function holds(
     case 'ew':
       return String(value).endsWith(String(wanted))
     case 'gt':
-      return value > wanted
+      return order(value, wanted) > 0
     case 'ge':
-      return value >= wanted
+      return order(value, wanted) >= 0
     case 'lt':
-      return value < wanted
+      return order(value, wanted) < 0
     case 'le':
-      return value <= wanted
+      return order(value, wanted) <= 0
   }
+}
+
+/** Texts in the order of their code points, which is that of a database in C collation too. */
+function order(a: FilterValue, b: FilterValue): number {
+  if (typeof a !== 'string' || typeof b !== 'string') return Number(a) - Number(b)
+  const left = [...a]
+  const right = [...b]
+  const differs = left.findIndex((character, index) => character !== right[index])
+  if (differs === -1) return left.length - right.length
+  return (left[differs]?.codePointAt(0) ?? 0) - (right[differs]?.codePointAt(0) ?? -1)
 }

@@ -12,7 +12,7 @@ import { requireComplete } from './complete.ts'
 import { readNames, schemaKeys } from './envelope.ts'
 import { equalValues } from './equal.ts'
 import { invalidSyntax } from './error.ts'
-import { fold } from './fold.ts'
+import { comparable } from './fold.ts'
 import { isMembers, readMemberValues } from './members.ts'
 import { printAttributePath } from './path.ts'
 import { withValue } from './place.ts'
@@ -87,7 +87,7 @@ const renderAttributes = (attributes: readonly Attribute[], values: JsonObject):
 /** A copy in which every string that is compared without case is folded; for searching by equality. */
 export function foldResource(type: ResourceType, resource: Resource): JsonObject {
   const foldText = (attribute: Attribute, value: unknown) =>
-    typeof value === 'string' && attribute.caseExact === false ? fold(value) : value
+    typeof value === 'string' ? comparable(attribute, value) : value
   const ofSchema = (schema: Schema, values: unknown) =>
     isObject(values) ? mapAttributes(schema.attributes, values, foldText) : {}
   const extensions = type.extensions.flatMap(({ schema }) =>

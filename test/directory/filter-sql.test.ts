@@ -88,17 +88,7 @@ t.test('groups by name, and by member', async (t) => {
 
 t.test('what cannot be answered is refused, never left out', async (t) => {
   const { db } = await openDatabase(t)
-  for (const text of [
-    'userName co "ann"',
-    'userName ne "ann"',
-    'meta.lastModified gt "2020-01-01T00:00:00Z"',
-    'meta.resourceType eq "User"',
-    'groups.value eq "x"',
-    'schemas eq "x"',
-    'emails[value co "x"]',
-    'emails[type eq "work" or type eq "home"]',
-    'emails[type eq "work" and type eq "home"]',
-  ]) {
+  for (const text of ['meta.location eq "x"', 'groups.$ref eq "x"', 'groups[$ref pr]']) {
     await t.rejects(
       async () => userStore.list(db, 1, { filter: parseFilter(userType, text), offset: 0, limit: 0 }),
       { scimType: 'invalidFilter', message: /is not supported in a filter/ },

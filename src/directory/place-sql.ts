@@ -1,0 +1,90 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Attribute, AttributePath, ResourceType } from '../scim/attribute.ts'
+import { invalidFilter } from '../scim/error.ts'
+import type { TextExpression } from './leaf-sql.ts'
+
+/** Rows that stand for the elements of a multi-valued attribute, and the parts of one such row. */
+export interface Elements {
+  /** What follows `from`, up to and including a `where` that others can be added to. */
+  readonly from: RawBuilder<unknown>
+  /** The part of that name; undefined where this attribute never has it. */
+  part(subAttribute: string | undefined): TextExpression | undefined
+}
+
+const millisecondsOf = (column: RawBuilder<unknown>): TextExpression =>
+  sql`(extract(epoch from ${column}) * 1000)::bigint::text`
+
+/** What is kept in columns, or follows from them, and not in the document. By attribute, or attribute and part. */
+const columns: Readonly<Record<string, TextExpression>> = {
+  id: sql`id::text`,
+  externalId: sql`external_id`,
+  active: sql`active::text`,
+  'meta.created': millisecondsOf(sql`created_at`),
+  'meta.lastModified': millisecondsOf(sql`last_modified`),
+  'meta.version': sql`'W/"' || version || '"'`,
+}
+
+/** The one value of a single-valued attribute, or of a part of it. */
+export function singleValue(type: ResourceType, path: AttributePath): TextExpression {
+  const { schema, isExtension, attribute, subAttribute } = path
+  const name = subAttribute ? `${attribute.name}.${subAttribute.name}` : attribute.name
+  if (!isExtension) {
+    if (name === 'meta.resourceType') return sql`${type.name}::text`
+    if (name === 'meta.location') throw invalidFilter(`'${name}' is not supported in a filter; use id`)
+    if (name === 'active' && type.name !== 'User') return sql`null::text`
+    if (Object.hasOwn(columns, name)) return columns[name] ?? sql`null::text`
+  }
+  const steps = [
+    ...(isExtension ? [schema] : []),
+    attribute.name,
+    ...(subAttribute ? [subAttribute.name] : []),
+  ]
+  return sql`(search #>> ${steps}::text[])`
+}
+
+/** The values of a multi-valued attribute. */
+export function elementsOf(type: ResourceType, path: AttributePath): Elements {
+  const { schema, isExtension, attribute } = path
+  if (!isExtension && attribute.name === 'members') return members
+  if (!isExtension && attribute.name === 'groups') return groups
+  if (!isExtension && attribute.name === 'schemas') return schemasOf(type)
+  const steps = [...(isExtension ? [schema] : []), attribute.name]
+  return {
+    from: sql`jsonb_array_elements(search #> ${steps}::text[]) as element (value) where true`,
+    part: (subAttribute) =>
+      subAttribute === undefined
+        ? sql`(element.value #>> '{}')`
+        : sql`(element.value ->> ${subAttribute}::text)`,
+  }
+}
+
+const members: Elements = {
+  from: sql`group_member as member
+    where member.tenant_id = scim_group.tenant_id and member.group_id = scim_group.id`,
+  part: (subAttribute) => {
+    if (subAttribute === 'value') return sql`member.user_id::text`
+    return subAttribute === 'type' ? sql`'user'` : undefined
+  },
+}
+
+const groups: Elements = {
+  from: sql`group_member as member
+    join scim_group as granted on granted.tenant_id = member.tenant_id and granted.id = member.group_id
+    where member.tenant_id = scim_user.tenant_id and member.user_id = scim_user.id`,
+  part: (subAttribute) => {
+    if (subAttribute === 'value') return sql`granted.id::text`
+    if (subAttribute === 'display') return sql`granted.name_key`
+    return subAttribute === 'type' ? sql`'direct'` : undefined
+  },
+}
+
+/** RFC 7643 §3: the core schema, and the extensions of which attributes are there. */
+const schemasOf = (type: ResourceType): Elements => ({
+  from: sql`unnest(array[lower(${type.schema.id}::text)] || array(
+      select lower(extension.urn) from unnest(${type.extensions.map(({ schema }) => schema.id)}::text[]) as extension (urn)
+      where search ? extension.urn)) as element (urn) where true`,
+  part: () => sql`element.urn`,
+})
+
+/** The attribute whose value is compared: the part, where there is one. */
+export const leafOf = ({ attribute, subAttribute }: AttributePath): Attribute => subAttribute ?? attribute
