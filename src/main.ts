@@ -34,7 +34,7 @@ const commands: Readonly<Record<string, CommandEntry>> = {
   },
 }
 
-const help = `Usage: node src/main.ts COMMAND
+const help = `Usage: node src/main.ts COMMAND    (with Node.js 24; in a checkout: npm run COMMAND -- ARGUMENTS)
 
 ${Object.entries(commands)
   .map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`)
@@ -70,7 +70,7 @@ async function main(): Promise<number> {
     stopRequested: onSignal(),
   }
   const entry = Object.hasOwn(commands, name) ? commands[name] : undefined
-  if (name === '--help' || name === 'help') {
+  if (['--help', '-h', 'help'].includes(name)) {
     io.out(help)
     return 0
   }
@@ -79,7 +79,7 @@ async function main(): Promise<number> {
     return 2
   }
   const command = await entry.load()
-  if (args.includes('--help')) {
+  if (args.includes('--help') || args.includes('-h')) {
     io.out(command.help)
     return 0
   }

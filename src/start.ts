@@ -6,6 +6,7 @@ import { compose, type Service } from './compose.ts'
 import { type Config, ConfigError } from './config.ts'
 import { connect } from './db/connect.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './db/embedded.ts'
+import { isUnavailable } from './db/errors.ts'
 import { migrateDatabase } from './db/migrate.ts'
 import { MIGRATIONS } from './db/migrations-folder.ts'
 import type { Logger } from './log.ts'
@@ -17,8 +18,6 @@ export interface RunningService {
   readonly urls: { readonly http?: string; readonly metrics?: string; readonly sandbox?: string }
   /** The sandbox inside, when there is no other Campaign Manager. */
   readonly sandbox: Sandbox | undefined
-  /** A token that this start made, because there was none. It is not to be had again. */
-  readonly newToken: string | undefined
   stop(): Promise<void>
 }
 
@@ -26,13 +25,20 @@ export interface StartOptions {
   readonly config: Config
   readonly clock: Clock
   readonly log: Logger
+  /** Gets the token that this start made, because there was none, as soon as it is made: it is not to be had again. */
+  readonly onNewToken?: (token: string) => void
 }
 
 /** The port of the bundled sandbox (campaign-manager-api.yaml, servers), when it is free. */
 const SANDBOX_PORT = 4010
 
 /** Brings up everything that a process needs, in order, and takes down what it started when a later part fails. */
-export async function startService({ config, clock, log }: StartOptions): Promise<RunningService> {
+export async function startService({
+  config,
+  clock,
+  log,
+  onNewToken,
+}: StartOptions): Promise<RunningService> {
   const started: (() => Promise<void>)[] = []
   const stop = async (): Promise<void> => {
     const failures: unknown[] = []
@@ -43,9 +49,16 @@ export async function startService({ config, clock, log }: StartOptions): Promis
     const database = config.databaseUrl === undefined ? await embedded(config, log) : undefined
     if (database) started.push(() => database.stop())
     const databaseUrl = config.databaseUrl ?? database?.url ?? ''
-    const { applied } = await migrateDatabase({ url: databaseUrl, folder: MIGRATIONS, log })
+    const { applied } = await migrateDatabase({ url: databaseUrl, folder: MIGRATIONS, log }).catch(
+      (error) => {
+        throw isUnavailable(error)
+          ? new Error('DATABASE_URL: the database cannot be reached', { cause: error })
+          : error
+      },
+    )
     if (applied.length > 0) log.info({ applied }, 'database migrated')
     const newToken = config.http ? await ensureCredential(config, databaseUrl, log) : undefined
+    if (newToken !== undefined) onNewToken?.(newToken)
 
     const sandbox = config.campaignManagerUrl === undefined ? createSandbox({ now: clock.now }) : undefined
     if (sandbox) started.push(() => sandbox.close())
@@ -62,15 +75,15 @@ export async function startService({ config, clock, log }: StartOptions): Promis
     started.push(() => service.stop())
     // A sandbox begins empty, and the directory does not: everybody is looked at again.
     if (sandbox) await service.resync.markEveryone()
-    const http = config.http ? await listen(service.http, config.host, config.port) : undefined
+    const http = config.http ? await listen(service.http, 'PORT', config.host, config.port) : undefined
     const metrics =
-      service.metricsServer && (await listen(service.metricsServer, config.host, config.metricsPort ?? 0))
+      service.metricsServer &&
+      (await listen(service.metricsServer, 'METRICS_PORT', config.host, config.metricsPort ?? 0))
     service.start()
     log.info({ http, metrics, reconcile: config.reconcile }, 'service started')
     return {
       service,
       sandbox,
-      newToken,
       stop,
       urls: {
         ...(http !== undefined && { http }),
@@ -120,8 +133,10 @@ async function listenSandbox(sandbox: Sandbox, config: Config): Promise<string> 
   }
 }
 
-async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
-  await app.listen({ host, port })
+async function listen(app: FastifyInstance, setting: string, host: string, port: number): Promise<string> {
+  await app.listen({ host, port }).catch((error: NodeJS.ErrnoException) => {
+    throw new ConfigError([`${setting}: cannot listen on ${host}:${port} (${error.code})`])
+  })
   const { address, family, port: bound } = app.server.address() as AddressInfo
   return `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}`
 }

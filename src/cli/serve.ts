@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { systemClock } from '../clock.ts'
 import { loadConfig } from '../config.ts'
+import { scimBase } from '../http/present.ts'
 import { createLogger } from '../log.ts'
 import { type RunningService, startService } from '../start.ts'
 import { parseArguments } from './arguments.ts'
@@ -16,8 +17,13 @@ environment variables; the README lists them. SIGTERM and SIGINT stop it within 
     parseArguments(args, {})
     const config = loadConfig(io.env, (path) => readFileSync(path, 'utf8'))
     const log = createLogger({ level: config.logLevel })
-    const running = await startService({ config, clock: systemClock, log })
-    io.err(welcome(running))
+    const running = await startService({
+      config,
+      clock: systemClock,
+      log,
+      onNewToken: (token) => io.err(`Bearer token (Entra's "Secret Token"), shown this once: ${token}\n`),
+    })
+    io.err(welcome(running, config.publicUrl))
     await io.stopRequested
     log.info({}, 'stopping')
     await running.stop()
@@ -26,13 +32,10 @@ environment variables; the README lists them. SIGTERM and SIGINT stop it within 
   },
 }
 
-/** For a person at a terminal; the log says the same to machines, save for the token, which must not be in a log. */
-function welcome({ urls, newToken, sandbox }: RunningService): string {
+/** For a person at a terminal; the log says the same to machines. */
+function welcome({ urls, sandbox }: RunningService, publicUrl: string | undefined): string {
   const lines = []
-  if (urls.http !== undefined) lines.push(`SCIM (Entra's "Tenant URL"): ${urls.http}/scim/v2`)
-  if (newToken !== undefined) {
-    lines.push(`Bearer token (Entra's "Secret Token"), shown this once: ${newToken}`)
-  }
+  if (urls.http !== undefined) lines.push(`SCIM (Entra's "Tenant URL"): ${scimBase(publicUrl ?? urls.http)}`)
   if (sandbox && urls.sandbox !== undefined) {
     lines.push(`Campaign Manager sandbox, its accounts and roles: ${new URL('/', urls.sandbox)}`)
   }

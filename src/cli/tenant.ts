@@ -14,7 +14,11 @@ A tenant is one customer's Entra directory: users, groups and tokens of one are 
 Settings: DATABASE_URL, or DATA_DIR for the embedded database.
 `,
   async run(args, io) {
-    const { values, positionals } = parseArguments(args, { json: { type: 'boolean' } })
+    const { values, positionals } = parseArguments(
+      args,
+      { json: { type: 'boolean' } },
+      { allowPositionals: true },
+    )
     const [action, name, ...rest] = positionals
     if (action === 'create' && name !== undefined && rest.length === 0) return create(io, name)
     if (action === 'list' && name === undefined) return list(io, values.json === true)

@@ -15,12 +15,16 @@ create and revoke mean the tenant "default" and list means all.
 Settings: DATABASE_URL, or DATA_DIR for the embedded database.
 `,
   async run(args, io) {
-    const { values, positionals } = parseArguments(args, {
-      tenant: { type: 'string' },
-      name: { type: 'string' },
-      'expires-in-days': { type: 'string' },
-      json: { type: 'boolean' },
-    })
+    const { values, positionals } = parseArguments(
+      args,
+      {
+        tenant: { type: 'string' },
+        name: { type: 'string' },
+        'expires-in-days': { type: 'string' },
+        json: { type: 'boolean' },
+      },
+      { allowPositionals: true },
+    )
     const [action, id, ...rest] = positionals
     const json = values.json === true
     if (action === 'create' && id === undefined) {

@@ -17,11 +17,14 @@ export type BaseUrl = (request: FastifyRequest) => string
  */
 export function createBaseUrl(publicUrl: string | undefined): BaseUrl {
   if (publicUrl !== undefined) {
-    const base = `${publicUrl.replace(/\/+$/, '').replace(/\/scim\/v2$/, '')}${SCIM_PREFIX}`
+    const base = scimBase(publicUrl)
     return () => base
   }
-  return (request) => `${request.protocol}://${request.host || 'localhost'}${SCIM_PREFIX}`
+  return (request) => scimBase(`${request.protocol}://${request.host || 'localhost'}`)
 }
+
+export const scimBase = (url: string): string =>
+  `${url.replace(/\/+$/, '').replace(/\/scim\/v2$/, '')}${SCIM_PREFIX}`
 
 export const locationOf = (base: string, type: ResourceType, id: string): string =>
   `${base}${type.endpoint}/${id}`

@@ -27,6 +27,8 @@ export async function scimRoutes(app: FastifyInstance, options: ScimRoutesOption
   app.setErrorHandler((error, request, reply) => {
     const answer = errorAnswer(error, options.isUnavailable)
     if (answer.status >= 500) request.log.error({ err: error }, 'request failed')
+    // The log masks addresses in messages, and in nothing else.
+    else request.log.info({ status: answer.status, scimType: answer.scimType }, `refused: ${answer.detail}`)
     return reply.code(answer.status).headers(answer.headers).send(scimErrorBody(answer, request.id))
   })
   app.setNotFoundHandler(async (request) => {
