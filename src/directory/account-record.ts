@@ -83,7 +83,7 @@ export async function isAddressContested(
   const { rows } = await sql`
     select from account
     where (tenant_id, user_id) <> (${tenantId}, ${userId})
-      and lower(email) in (select lower(address) from unnest(${emails}::text[]) as address)
+      and lower(email) = any(array(select lower(address) from unnest(${emails}::text[]) as address))
       and (campaign_manager_id is not null or create_key is not null)
     limit 1`.execute(db)
   return rows.length > 0

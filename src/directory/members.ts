@@ -39,24 +39,24 @@ async function matchNames(
   tenantId: number,
   keys: readonly string[],
 ): Promise<Map<string, MemberMatch>> {
-  const { rows } = await sql<{ key: string; id: string; by_name: boolean }>`
-    select named.key, scim_user.id, true as by_name
+  // Counted instead of limited to two: a limit would let the planner read the table from end to end until it has them.
+  const { rows } = await sql<{ key: string; id: string; users: number }>`
+    select named.key, scim_user.id::text, 0 as users
     from unnest(${keys}::text[]) as named (key)
     join scim_user on scim_user.tenant_id = ${tenantId} and scim_user.name_key = named.key
     union all
-    select named.key, mailed.id, false
+    select named.key, mailed.id, mailed.users
     from unnest(${keys}::text[]) as named (key)
     cross join lateral (
-      select id from scim_user
+      select min(id::text) as id, count(*)::integer as users from scim_user
       where tenant_id = ${tenantId} and search @> jsonb_build_object(
         'emails', jsonb_build_array(jsonb_build_object('type', 'work', 'value', named.key)))
-      limit 2
-    ) as mailed`.execute(db)
+    ) as mailed
+    where mailed.users > 0
+    order by users desc`.execute(db)
+  // A userName comes last, and so prevails over an address.
   const matches = new Map<string, MemberMatch>()
-  for (const row of rows.filter((each) => !each.by_name)) {
-    matches.set(row.key, matches.has(row.key) ? 'ambiguous' : row.id)
-  }
-  for (const row of rows.filter((each) => each.by_name)) matches.set(row.key, row.id)
+  for (const { key, id, users } of rows) matches.set(key, users > 1 ? 'ambiguous' : id)
   return matches
 }
 

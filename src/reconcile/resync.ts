@@ -60,7 +60,7 @@ export function createResync({ db, intervalSeconds, onDirty, log }: ResyncOption
         insert into dirty_user (tenant_id, user_id)
         select account.tenant_id, account.user_id from account join scheduled using (tenant_id)
         order by account.user_id
-        for key share of account
+        for no key update of account
         on conflict do nothing
         returning tenant_id
       )
@@ -72,7 +72,7 @@ export function createResync({ db, intervalSeconds, onDirty, log }: ResyncOption
   async function markEveryone(): Promise<number> {
     const { numAffectedRows } = await sql`
       insert into dirty_user (tenant_id, user_id)
-      select tenant_id, user_id from account order by user_id for key share
+      select tenant_id, user_id from account order by user_id for no key update
       on conflict do nothing`.execute(db)
     onDirty()
     return Number(numAffectedRows)
