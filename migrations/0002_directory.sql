@@ -62,6 +62,9 @@ create unique index scim_user_position on scim_user (tenant_id, position);
 alter table account
   add foreign key (tenant_id, live_user_id) references scim_user (tenant_id, id) deferrable initially deferred;
 
+-- Without it, each deletion of a user would look for its account from one end of the table to the other.
+create index account_live_user on account (tenant_id, live_user_id);
+
 create table scim_group (
   tenant_id integer not null references tenant,
   id uuid not null,
