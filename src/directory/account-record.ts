@@ -89,6 +89,21 @@ export async function isAddressContested(
   return rows.length > 0
 }
 
+/** Whether this account of Campaign Manager is recorded as another user's. */
+export async function isAccountOfAnother(
+  db: Kysely<Database>,
+  tenantId: number,
+  userId: string,
+  campaignManagerId: string,
+): Promise<boolean> {
+  const row = await db
+    .selectFrom('account')
+    .select(['tenant_id', 'user_id'])
+    .where('campaign_manager_id', '=', campaignManagerId)
+    .executeTakeFirst()
+  return row !== undefined && (row.tenant_id !== tenantId || row.user_id !== userId)
+}
+
 /** What is about to be written, recorded before it is: whatever happens then, the account can be found and told apart. */
 export interface WriteIntent {
   readonly campaignManagerId: string | undefined

@@ -95,11 +95,13 @@ async function remove({ context, claim, record }: Delivery, plan: Planned<'delet
 async function create(delivery: Delivery, plan: Planned<'create'>): Promise<Attempt> {
   const { context, claim, record } = delivery
   const { input, rule } = plan
-  const createKey = pendingKey(record, input) ?? randomUUID()
+  const reusedKey = pendingKey(record, input)
+  const createKey = reusedKey ?? randomUUID()
   if (!(await intendWrite(context.db, claim, record, input, rule, { createKey }))) return lost
-  const observed = await settling(context, claim, record, () =>
-    context.campaignManager.createAccount(input, createKey),
-  )
+  const observed = await settling(context, claim, record, async () => {
+    const created = await context.campaignManager.createAccount(input, createKey)
+    return reusedKey === undefined ? created : stillThere(context, created)
+  })
   countRoleChanges(context, [], observed.account.roles)
   return finishVerified(delivery, observed, plan, 'created')
 }
@@ -110,6 +112,19 @@ async function create(delivery: Delivery, plan: Planned<'create'>): Promise<Atte
  */
 const pendingKey = (record: AccountRecord, input: AccountInput): string | undefined =>
   record.email?.toLowerCase() === input.email.toLowerCase() ? record.createKey : undefined
+
+/** The answer to a key used before is that of the first time: the account may be gone since. */
+async function stillThere(
+  { campaignManager }: DeliveryContext,
+  { account }: ObservedAccount,
+): Promise<ObservedAccount> {
+  const observed = await campaignManager.getAccount(account.id)
+  if (observed) return observed
+  throw new CampaignManagerError('the account created before is gone', {
+    code: 'not_found',
+    mayHaveApplied: false,
+  })
+}
 
 async function replace(delivery: Delivery, plan: Planned<'replace'>): Promise<Attempt> {
   const { context, claim, record } = delivery

@@ -1,7 +1,12 @@
 import type { CampaignManager } from '../campaign-manager/campaign-manager.ts'
 import { CampaignManagerError } from '../campaign-manager/errors.ts'
 import type { RoleCatalog } from '../campaign-manager/role-catalog.ts'
-import { type AccountRecord, isAddressContested, loadAccountRecord } from '../directory/account-record.ts'
+import {
+  type AccountRecord,
+  isAccountOfAnother,
+  isAddressContested,
+  loadAccountRecord,
+} from '../directory/account-record.ts'
 import type { Claim } from '../reconcile/dirty-set.ts'
 import type { Attempt } from '../reconcile/worker.ts'
 import { sameRoles } from '../roles/role-rule.ts'
@@ -66,7 +71,10 @@ async function reconcileOnce(
     record,
     own,
     mayAdopt ? fields?.email : undefined,
-    (emails) => isAddressContested(context.db, tenantId, userId, emails),
+    {
+      haveAddress: (emails) => isAddressContested(context.db, tenantId, userId, emails),
+      haveAccount: (id) => isAccountOfAnother(context.db, tenantId, userId, id),
+    },
   )
   if (found === 'contested') return linkedElsewhere
   const { remainder, ...roles } = await resolveRoles(

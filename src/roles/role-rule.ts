@@ -43,9 +43,11 @@ export function targetRoles(situation: RoleSituation): RoleTarget {
   const ours = [...granted.filter((role) => !isProtected(role)), placeholder]
   const foreign = unique(observed.filter((role) => !isOneOf(role, ours, observed)))
   const roles = unique([...foreign, ...wanted])
-  if (roles.length > 0) return { roles, wanted, foreign }
+  // What was foreign and is wanted now becomes ours.
+  const rule = { wanted, foreign: foreign.filter((role) => !wanted.includes(role)) }
+  if (roles.length > 0) return { ...rule, roles }
   const keepsAccount = standing === 'awaiting' || standing === 'assigned'
-  return { roles: keepsAccount ? [placeholder] : [], wanted, foreign }
+  return { ...rule, roles: keepsAccount ? [placeholder] : [] }
 }
 
 /**

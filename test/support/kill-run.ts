@@ -35,10 +35,9 @@ export interface KillRun {
   account(userId: string): Promise<AccountRow | undefined>
 }
 
-/** @param folder for files that live as long as the test */
+/** @param folder for a file that lives as long as the test */
 export async function startKillRun(t: Test, folder: string): Promise<KillRun> {
   const { url } = await createDatabase(t)
-  const compiled = { NODE_COMPILE_CACHE: `${folder}/compiled` }
   const sandbox = await startSandbox(t)
   const killFile = `${folder}/kill-at`
   const client = new pg.Client({ connectionString: url, application_name: 'kill-run' })
@@ -55,12 +54,8 @@ export async function startKillRun(t: Test, folder: string): Promise<KillRun> {
       databaseUrl: url,
       campaignManagerUrl: sandbox.url,
       nodeArgs: ['--import', KILLER],
-      env: { ...compiled, KILL_AT_FILE: killFile, RECONCILE: onlyAnswers ? 'off' : 'on' },
+      env: { KILL_AT_FILE: killFile, RECONCILE: onlyAnswers ? 'off' : 'on' },
     })
-  // A killed process leaves no compiled code behind for the next one; one that stops does.
-  const first = await start()
-  first.child.kill('SIGTERM')
-  await first.ended
   let service: ServiceProcess = await start()
 
   const isDead = () => service.child.signalCode !== null || service.child.exitCode !== null
