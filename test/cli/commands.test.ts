@@ -32,11 +32,11 @@ t.test('wrong use is exit status 2 and says what is wrong', async (t) => {
 t.test('every command has --help', async (t) => {
   const overview = await runCommand(t, ['--help'])
   t.equal(overview.status, 0)
-  for (const name of ['serve', 'migrate', 'tenant', 'token', 'sandbox', 'demo']) {
+  const names = ['serve', 'migrate', 'tenant', 'token', 'sandbox', 'demo']
+  const helps = await Promise.all(names.map((name) => runCommand(t, [name, '--help'])))
+  for (const [index, name] of names.entries()) {
     t.match(overview.stdout, new RegExp(`^  ${name} `, 'm'))
-    const { status, stdout } = await runCommand(t, [name, '--help'])
-    t.equal(status, 0)
-    t.match(stdout, `Usage: ${name}`)
+    t.match(helps[index], { status: 0, stdout: `Usage: ${name}` })
   }
 })
 

@@ -16,7 +16,7 @@ import {
   userBody,
 } from '../support/scim-client.ts'
 
-const CI_STRIDE = 53
+const CI_STRIDE = 97
 const ALL = process.env.KILL_ALL === '1'
 const STRIDE = ALL ? 1 : Number(process.env.KILL_STRIDE ?? CI_STRIDE)
 const OFFSET = Number(process.env.KILL_OFFSET ?? 0)

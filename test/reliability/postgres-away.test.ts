@@ -183,8 +183,13 @@ t.test('connections that Postgres ends during requests lose nothing that was ack
   let unavailable = 0
   let asked = 0
   let ended = 0
-  /** Hits whatever is open, in the middle of a transaction or not. */
-  async function endSomeConnections(): Promise<void> {
+  let ending: Promise<void> = Promise.resolve()
+  /** Hits whatever is open, in the middle of a transaction or not. One at a time, or they would end each other. */
+  function endSomeConnections(): Promise<void> {
+    ending = ending.then(endConnections)
+    return ending
+  }
+  async function endConnections(): Promise<void> {
     const { rowCount } = await pool.query(`
       select pg_terminate_backend(pid) from pg_stat_activity
       where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'

@@ -27,7 +27,7 @@ export function startCommand(
   nodeArgs: readonly string[] = [],
 ): RunningCommand {
   const child = spawn(process.execPath, [...nodeArgs, MAIN, ...args], {
-    env: { PATH: process.env.PATH ?? '', ...env },
+    env: { PATH: process.env.PATH ?? '', NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const output = { stdout: '', stderr: '' }
