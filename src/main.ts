@@ -103,4 +103,8 @@ function report(error: unknown, command: Command, io: CommandIo): number {
   return 1
 }
 
-process.exit(await main())
+// A reader that closes the pipe early wants no more; what was to be done is done all the same.
+process.stdout.on('error', () => {})
+const status = await main()
+// A pipe takes no more than its reader does, and what still waits for it when the process ends is lost.
+process.stdout.write('', () => process.exit(status))

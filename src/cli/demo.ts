@@ -43,7 +43,6 @@ own and gone at the end; no setting of yours is used. Exit status 1 when an outc
     }
     show((printer) => printer.summary(played))
     if (json) io.out(formatJson(toDocument(played)))
-    await delivered()
     return exitStatus(played)
   },
 }
@@ -58,9 +57,6 @@ async function* play(dialect: Dialect, stop: AbortSignal): AsyncGenerator<Played
     await stage.close()
   }
 }
-
-/** A pipe takes no more than its reader does, and what is still waiting for it when the process ends is lost. */
-const delivered = () => new Promise<void>((resolve) => process.stdout.write('', () => resolve()))
 
 /** A reader that closes the pipe early, as `head` does, stops the demonstration as a signal does: what runs is taken down. */
 function stopSignal(io: CommandIo): AbortSignal {
