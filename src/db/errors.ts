@@ -50,17 +50,8 @@ export function isRetryable(error: unknown): boolean {
 
 /** The name of the constraint (or unique index) that a row broke; undefined for any other error. */
 export function uniqueViolation(error: unknown): string | undefined {
-  return brokenConstraint(error, '23505')
-}
-
-/** As `uniqueViolation`, for a row that refers to one that is not there, or is still referred to. */
-export function foreignKeyViolation(error: unknown): string | undefined {
-  return brokenConstraint(error, '23503')
-}
-
-function brokenConstraint(error: unknown, state: string): string | undefined {
   for (const { code, constraint } of chain(error)) {
-    if (code === state && typeof constraint === 'string') return constraint
+    if (code === '23505' && typeof constraint === 'string') return constraint
   }
   return undefined
 }

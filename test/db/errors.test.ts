@@ -2,7 +2,7 @@ import { createServer } from 'node:net'
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
 import { connect } from '../../src/db/connect.ts'
-import { foreignKeyViolation, isRetryable, isUnavailable, uniqueViolation } from '../../src/db/errors.ts'
+import { isRetryable, isUnavailable, uniqueViolation } from '../../src/db/errors.ts'
 import { inTransaction } from '../../src/db/transaction.ts'
 import { createEmptyDatabase } from '../support/database.ts'
 import { log } from '../support/test-run.ts'
@@ -37,11 +37,8 @@ t.test('broken constraints are told by name', async (t) => {
   const twice = await failureOf(sql`insert into parent values (1)`.execute(db))
   t.equal(uniqueViolation(twice), 'parent_id_key')
   t.equal(uniqueViolation(new Error('adding failed', { cause: twice })), 'parent_id_key', 'also as a cause')
-  t.equal(foreignKeyViolation(twice), undefined)
 
   const orphan = await failureOf(sql`insert into child values (2)`.execute(db))
-  t.equal(foreignKeyViolation(orphan), 'child_parent_fk')
-  t.equal(foreignKeyViolation(await failureOf(sql`delete from parent`.execute(db))), 'child_parent_fk')
   t.equal(uniqueViolation(orphan), undefined)
 
   for (const error of [twice, orphan, new Error('other'), undefined, 'text']) {
