@@ -1,6 +1,8 @@
 import { BlockList, isIP } from 'node:net'
 import { FormatRegistry, type Static, type TSchema, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
+import { readSchemaExtensionsFile } from './schema-extensions.ts'
+import type { SchemaExtension } from './scim/schema-extension.ts'
 
 /** `must` ends the sentence "NAME: must …" of a fault. */
 const integer = (minimum: number, maximum: number) =>
@@ -92,6 +94,8 @@ export type Config = {
   readonly [Key in keyof Static<typeof Settings>]: DeepReadonly<Static<typeof Settings>[Key]>
 } & {
   readonly production: boolean
+  /** The content of the file that SCHEMA_EXTENSIONS names. */
+  readonly schemaExtensions: readonly SchemaExtension[]
 }
 
 export class ConfigError extends Error {
@@ -122,7 +126,13 @@ export function loadConfig(env: Environment, readFile: ReadFile): Config {
       settings[key] = Object.freeze(reading.value)
     }
   }
-  const config = Object.freeze({ ...settings, production: settings.nodeEnv === 'production' }) as Config
+  const reading = readSchemaExtensionsFile(env.SCHEMA_EXTENSIONS?.trim() ?? '', readFile)
+  faults.push(...reading.faults.map((fault) => `SCHEMA_EXTENSIONS: ${fault}`))
+  const config = Object.freeze({
+    ...settings,
+    production: settings.nodeEnv === 'production',
+    schemaExtensions: Object.freeze(reading.extensions),
+  }) as Config
   faults.push(...contradictions(config, faulty))
   if (faults.length > 0) throw new ConfigError(faults)
   return config

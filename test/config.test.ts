@@ -40,6 +40,7 @@ t.test('an empty environment gives the documented defaults', async (t) => {
     resyncIntervalSeconds: 3600,
     logLevel: 'info',
     production: false,
+    schemaExtensions: [],
   })
 })
 
@@ -100,6 +101,7 @@ t.test('every setting is read', async (t) => {
     logLevel: 'debug',
     nodeEnv: 'production',
     production: true,
+    schemaExtensions: [],
   })
 })
 
@@ -294,5 +296,40 @@ t.test('a secret from a file', async (t) => {
 
   t.test('is for secrets alone', async (t) => {
     t.equal(loadConfig({ PORT_FILE: '/run/secrets/key' }, readFile).port, 8080)
+  })
+})
+
+t.test('schemas of the operator’s own', async (t) => {
+  const schema = { id: 'urn:acme:scim:User', name: 'Acme', attributes: [{ name: 'tag' }] }
+  const files: Record<string, string> = {
+    '/etc/good.json': `\uFEFF${JSON.stringify([{ resourceType: 'User', schema }])}`,
+    '/etc/faulty.json': JSON.stringify([
+      { resourceType: 'Role', schema: { ...schema, attributes: [{ name: 'tag', returned: 'never' }] } },
+    ]),
+    '/etc/broken.json': '[\n{,\n]',
+  }
+  const readFile = (path: string) => files[path] ?? noFiles()
+
+  t.test('are read from a file', async (t) => {
+    const { schemaExtensions } = loadConfig({ SCHEMA_EXTENSIONS: ' /etc/good.json ' }, readFile)
+    t.match(schemaExtensions, [
+      { resourceType: 'User', required: false, schema: { id: schema.id, attributes: [{ type: 'string' }] } },
+    ])
+    t.throws(() => (schemaExtensions as unknown[]).push(1), TypeError)
+    t.strictSame(loadConfig({ SCHEMA_EXTENSIONS: '' }, readFile).schemaExtensions, [])
+  })
+
+  t.test('stop the start together with other faults', async (t) => {
+    t.strictSame(faultsOf({ PORT: 'x', SCHEMA_EXTENSIONS: '/etc/faulty.json' }, readFile), [
+      'PORT: must be an integer between 0 and 65535, not "x"',
+      'SCHEMA_EXTENSIONS: /etc/faulty.json: [0].resourceType: must be one of "User", "Group", not "Role"',
+      'SCHEMA_EXTENSIONS: /etc/faulty.json: [0].schema.attributes[0].returned: must not be "never": nothing here could use the value',
+    ])
+    t.strictSame(faultsOf({ SCHEMA_EXTENSIONS: '/nowhere' }, readFile), [
+      'SCHEMA_EXTENSIONS: /nowhere: cannot be read (ENOENT)',
+    ])
+    t.match(faultsOf({ SCHEMA_EXTENSIONS: '/etc/broken.json' }, readFile), [
+      /^SCHEMA_EXTENSIONS: \/etc\/broken\.json: is not JSON \(.+\)$/,
+    ])
   })
 })

@@ -78,7 +78,7 @@ export function resourceType(declaration: Declaration, serverAttributes: readonl
     for (const prefix of prefixes) {
       const name = nameKey(prefix + attribute.name)
       paths.set(name, { schema: urn, isExtension, attribute })
-      for (const subAttribute of attribute.subAttributes ?? []) {
+      for (const subAttribute of partsOf(attribute)) {
         const path = { schema: urn, isExtension, attribute, subAttribute }
         paths.set(`${name}.${nameKey(subAttribute.name)}`, path)
       }
@@ -93,13 +93,24 @@ export function resourceType(declaration: Declaration, serverAttributes: readonl
   return { ...declaration, paths, schemas: new Map(schemas.map((each) => [nameKey(each.id), each])) }
 }
 
+/** The values of a simple list are called `value` where one of them is picked: `tags[value eq "a"]`. */
+const partsOf = (attribute: Attribute): readonly Attribute[] =>
+  isSimpleList(attribute)
+    ? [{ ...attribute, name: 'value', multiValued: false }]
+    : (attribute.subAttributes ?? [])
+
 /** The sub-attribute of that name, which is the schemas' own spelling. */
 export const subAttributeNamed = (attribute: Attribute, name: string): Attribute | undefined =>
   attribute.subAttributes?.find((each) => each.name === name)
 
+/** Several values that have no parts. */
+export const isSimpleList = ({ type, multiValued }: Attribute): boolean => multiValued && type !== 'complex'
+
 /** A value and where it is to be found (RFC 7643 §2.3.7): one thing, of which the parts do not change on their own. */
 export const isReference = (attribute: Attribute): boolean =>
-  attribute.type === 'complex' && !attribute.multiValued && subAttributeNamed(attribute, '$ref') !== undefined
+  attribute.type === 'complex' &&
+  !attribute.multiValued &&
+  ['value', '$ref'].every((name) => subAttributeNamed(attribute, name) !== undefined)
 
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)

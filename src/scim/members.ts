@@ -94,8 +94,8 @@ function namedValues(filter: Filter): string[] | undefined {
 }
 
 /**
- * The members that a request names, without repeats: objects with a `value` (their `$ref`, `display` and `type` follow
- * from it), plain strings, or one of either without an array.
+ * The members that a request names, without repeats: objects with a `value` (their `$ref` and `type` follow from it,
+ * and a `display` is passed over), plain strings, or one of either without an array.
  */
 export function readMemberValues(sent: unknown): string[] {
   return [...new Set(listFromClient(sent).map(memberValue))]

@@ -1,4 +1,10 @@
-import type { AttributePath, JsonObject, ResourceType } from './attribute.ts'
+import {
+  type Attribute,
+  type AttributePath,
+  isSimpleList,
+  type JsonObject,
+  type ResourceType,
+} from './attribute.ts'
 import { collapse, demote, describesOnly, isPrimary, withoutElements } from './elements.ts'
 import { elementDescribedBy, isUnassigned } from './entra.ts'
 import { invalidValue, noTarget } from './error.ts'
@@ -10,7 +16,7 @@ import { readElements, readValue } from './value.ts'
 
 type Elements = readonly JsonObject[]
 
-/** An operation on a multi-valued attribute as a whole, such as `emails`. */
+/** An operation on a multi-valued attribute as a whole, such as `emails`. Simple values come as objects with a `value`. */
 export function patchList(
   type: ResourceType,
   before: Elements,
@@ -20,8 +26,10 @@ export function patchList(
   const sent = readElements(type, path, operation.value)
   switch (operation.op) {
     case 'remove':
-      // As with members, a value says which ones; without it all go (RFC 7644 §3.5.2.2).
-      return isUnassigned(operation.value) ? [] : withoutElements(path, before, sent)
+      // As with members, a value says which ones, and an empty list none; without it all go (RFC 7644 §3.5.2.2).
+      return isUnassigned(operation.value) && !Array.isArray(operation.value)
+        ? []
+        : withoutElements(path, before, sent)
     case 'replace':
       return sent
     case 'add':
@@ -54,8 +62,10 @@ export function patchElements(
   const picked = new Set(before.filter((element) => elementMatches(filter, element)))
   if (picked.size > 0 || change.kind !== 'set')
     return update(path, before, (element) => picked.has(element), change)
-  const described = elementDescribedBy(filter)
-  if (!described) throw noTarget(`${printAttributePath(path)}: no value matches the filter of the path`)
+  const said = elementDescribedBy(filter)
+  if (!said) throw noTarget(`${printAttributePath(path)}: no value matches the filter of the path`)
+  const { subAttribute: _part, ...whole } = path
+  const [described = {}] = readElements(type, whole, isSimpleList(path.attribute) ? said.value : said)
   return update(path, [...before, described], (element) => element === described, change)
 }
 
@@ -87,12 +97,16 @@ function update(
 ): Elements {
   const makesPrimary = change.kind === 'set' && isPrimary(change.parts)
   const after = before.flatMap((element) =>
-    isPicked(element) ? changed(element, change) : makesPrimary ? demote([element]) : [element],
+    isPicked(element)
+      ? changed(path.attribute, element, change)
+      : makesPrimary
+        ? demote([element])
+        : [element],
   )
   return collapse(path, after)
 }
 
-function changed(element: JsonObject, change: Change): Elements {
+function changed(attribute: Attribute, element: JsonObject, change: Change): Elements {
   switch (change.kind) {
     case 'drop':
       return []
@@ -100,7 +114,7 @@ function changed(element: JsonObject, change: Change): Elements {
       return [{ ...element, ...change.parts }]
     case 'clear': {
       const { [change.part]: cleared, ...rest } = element
-      return cleared !== undefined && describesOnly(rest) ? [] : [rest]
+      return cleared !== undefined && describesOnly(attribute, rest) ? [] : [rest]
     }
   }
 }

@@ -1,5 +1,6 @@
 import { type Assignment, assignments, assignmentsTo, schemaAssignments } from './assignment.ts'
 import { type AttributePath, isObject, nameKey, type ResourceType } from './attribute.ts'
+import { isUnassigned } from './entra.ts'
 import { readNames, schemaKeys } from './envelope.ts'
 import { invalidPath, invalidSyntax, invalidValue, mutability, noTarget, tooMany } from './error.ts'
 import { type PatchPath, parsePatchPath } from './patch-path.ts'
@@ -12,6 +13,7 @@ const MAX_OPERATIONS = 1000
 
 /** One operation on one target; the value is still as the client sent it. */
 export type PatchOperation =
+  /** Of an extension as a whole only where it becomes unassigned. */
   | { readonly op: 'add' | 'replace'; readonly target: PatchPath; readonly value: unknown }
   | { readonly op: 'remove'; readonly target: PatchPath; readonly value?: unknown }
 
@@ -72,6 +74,7 @@ function parseUpdate(type: ResourceType, target: PatchPath | undefined, value: u
     case 'elements':
       return [{ target, value }]
     case 'schema':
+      if (target.schema !== type.schema && isUnassigned(value)) return [{ target, value }]
       return schemaAssignments(type, target.schema, value).flatMap(updateOf)
     case 'attribute':
       return assignmentsTo(type, target.path, value).flatMap(updateOf)
@@ -82,6 +85,8 @@ function pathlessUpdates(type: ResourceType, value: unknown): Update[] {
   if (!isObject(value)) throw invalidValue('an operation without a path needs an object as its value')
   return Object.entries(value).flatMap(([name, each]): Update[] => {
     if (name.includes('[')) return parseUpdate(type, parseTarget(type, name), each)
+    const schema = isUnassigned(each) ? type.schemas.get(nameKey(name)) : undefined
+    if (schema && schema !== type.schema) return [{ target: { kind: 'schema', schema }, value: each }]
     // Okta repeats the id in the value (fixture patch-pathless-with-id); what the server says itself is not changed by it.
     return assignments(type, { [name]: each })
       .filter(isNotServerSaid)

@@ -2,15 +2,17 @@ import {
   type AttributePath,
   isObject,
   isReference,
+  isSimpleList,
   type JsonObject,
   type Resource,
   type ResourceType,
 } from './attribute.ts'
-import { requireComplete, requiredMissing } from './complete.ts'
-import { mutability } from './error.ts'
+import { requireStillComplete } from './complete.ts'
+import { requireImmutable } from './immutable.ts'
 import { patchElements, patchEveryElement, patchList } from './patch-elements.ts'
 import type { PatchOperation } from './patch-parse.ts'
-import { elementsAt, valueAt, withValue } from './place.ts'
+import { requireKept } from './patch-required.ts'
+import { elementsAt, valueAt, withElements, withValue } from './place.ts'
 import { readValue } from './value.ts'
 
 export { type PatchOperation, parsePatch } from './patch-parse.ts'
@@ -29,17 +31,24 @@ export function applyPatch(
     (current, operation) => applyOperation(type, current, operation),
     resource,
   )
-  requireComplete(type, patched)
-  return patched
+  const kept = requireImmutable(type, resource, patched)
+  requireStillComplete(type, resource, kept)
+  return kept
 }
 
 function applyOperation(type: ResourceType, resource: Resource, operation: PatchOperation): Resource {
+  const after = changed(type, resource, operation)
+  requireKept(type, resource, after, operation)
+  return after
+}
+
+function changed(type: ResourceType, resource: Resource, operation: PatchOperation): Resource {
   const { target } = operation
   if (target.kind === 'schema') {
     const { [target.schema.id]: _removed, ...rest } = resource
     return rest
   }
-  const { path } = target
+  const path = isSimpleList(target.path.attribute) ? wholeOf(target.path) : target.path
   if (!path.attribute.multiValued) return patchSingle(type, resource, path, operation)
   const before = elementsAt(resource, path)
   const after =
@@ -48,9 +57,11 @@ function applyOperation(type: ResourceType, resource: Resource, operation: Patch
       : path.subAttribute
         ? patchEveryElement(type, before, path, operation)
         : patchList(type, before, path, operation)
-  const { subAttribute: _part, ...whole } = path
-  return withValue(resource, whole, after.length > 0 ? after : undefined)
+  return withElements(resource, path, after)
 }
+
+/** `tags.value` means the values of `tags` themselves. */
+const wholeOf = ({ subAttribute: _part, ...whole }: AttributePath): AttributePath => whole
 
 function patchSingle(
   type: ResourceType,
@@ -61,11 +72,6 @@ function patchSingle(
   const value = operation.op === 'remove' ? undefined : readValue(type, path, operation.value)
   if (isReference(path.attribute) && path.subAttribute?.name !== '$ref') {
     return patchReference(resource, path, value)
-  }
-  if (value === undefined && path.attribute.required && !path.subAttribute) {
-    if (operation.op === 'remove')
-      throw mutability(`${path.attribute.name} is required and cannot be removed`)
-    throw requiredMissing(path.attribute.name)
   }
   return withValue(resource, path, value)
 }

@@ -1,4 +1,4 @@
-import { type AttributePath, isObject, type JsonObject } from './attribute.ts'
+import { type AttributePath, isObject, isSimpleList, type JsonObject } from './attribute.ts'
 
 /** What stands in a resource at a path; for a sub-attribute that of a single-valued attribute. */
 export function valueAt(
@@ -11,13 +11,24 @@ export function valueAt(
   return isObject(value) ? value[subAttribute.name] : undefined
 }
 
-/** The values of a multi-valued attribute, of which there may be none. */
+/** The values of a multi-valued attribute, of which there may be none; simple ones as objects with a `value`. */
 export function elementsAt(
   resource: JsonObject,
   { schema, isExtension, attribute }: AttributePath,
 ): readonly JsonObject[] {
   const value = valueAt(resource, { schema, isExtension, attribute })
-  return Array.isArray(value) ? value.filter(isObject) : []
+  if (!Array.isArray(value)) return []
+  return isSimpleList(attribute) ? value.map((each) => ({ value: each })) : value.filter(isObject)
+}
+
+/** A copy of the resource with these as the values of a multi-valued attribute. */
+export function withElements(
+  resource: JsonObject,
+  { schema, isExtension, attribute }: AttributePath,
+  elements: readonly JsonObject[],
+): JsonObject {
+  const values = isSimpleList(attribute) ? elements.map(({ value }) => value) : elements
+  return withValue(resource, { schema, isExtension, attribute }, values.length > 0 ? values : undefined)
 }
 
 /** A copy of the resource with the value put at the path, or with nothing there when it is undefined. */

@@ -2,6 +2,7 @@ import {
   type Attribute,
   type AttributePath,
   isObject,
+  isSimpleList,
   type JsonObject,
   nameKey,
   type ResourceType,
@@ -10,10 +11,8 @@ import { invalidValue } from './error.ts'
 import { parseAttributePath } from './path.ts'
 
 /** Which attributes a client wants to see. Names are keys of `pathKey`, or URNs of schemas as they stand. */
-export type Projection = { readonly kind: 'default' } | Selection
-
-interface Selection {
-  readonly kind: 'only' | 'without'
+export interface Projection {
+  readonly kind: 'default' | 'only' | 'without'
   readonly names: ReadonlySet<string>
 }
 
@@ -34,7 +33,7 @@ export function parseProjection(
     throw invalidValue('attributes and excludedAttributes cannot be given together')
   }
   if (only.length > 0) return { kind: 'only', names: knownNames(type, only) }
-  return without.length > 0 ? { kind: 'without', names: knownNames(type, without) } : { kind: 'default' }
+  return { kind: without.length > 0 ? 'without' : 'default', names: knownNames(type, without) }
 }
 
 const listed = (names: string | readonly string[] | undefined): string[] =>
@@ -49,7 +48,8 @@ function knownNames(type: ResourceType, names: readonly string[]): Set<string> {
     const schema = type.schemas.get(nameKey(name))
     if (schema) return schema.id
     const path = parseAttributePath(type, name)
-    return path ? pathKey(path.schema, path.attribute, path.subAttribute) : []
+    if (!path) return []
+    return pathKey(path.schema, path.attribute, isSimpleList(path.attribute) ? undefined : path.subAttribute)
   })
   return new Set(known)
 }
@@ -58,11 +58,11 @@ const pathKey = (schema: string, attribute: Attribute, subAttribute?: Attribute)
   `${schema}:${attribute.name}${subAttribute ? `.${subAttribute.name}` : ''}`
 
 /**
- * RFC 7644 §3.4.2.5: what is always returned stays, whatever is asked. `schemas` goes on naming the schemas that the
- * attributes left belong to.
+ * RFC 7644 §3.4.2.5: what is always returned stays, whatever is asked, and what is returned on request comes only when
+ * `attributes` names it. `schemas` goes on naming the schemas that the attributes left belong to.
  */
 export function project(type: ResourceType, rendered: JsonObject, projection: Projection): JsonObject {
-  if (projection.kind === 'default') return rendered
+  if (projection.kind === 'default' && !hasMoreOnRequest(type)) return rendered
   const extensionUrns = type.extensions.map(({ schema }) => schema.id)
   const left = Object.entries(rendered).flatMap(([name, value]): [string, unknown][] => {
     const projected =
@@ -77,11 +77,19 @@ export function project(type: ResourceType, rendered: JsonObject, projection: Pr
   return Array.isArray(result.schemas) ? { ...result, schemas: result.schemas.filter(isPresent) } : result
 }
 
+/** The standard schemas have nothing of the kind. */
+const hasMoreOnRequest = ({ extensions }: ResourceType): boolean =>
+  extensions.some(({ schema }) =>
+    schema.attributes.some((attribute) => [attribute, ...(attribute.subAttributes ?? [])].some(isOnRequest)),
+  )
+
+const isOnRequest = ({ returned }: Attribute): boolean => returned === 'request'
+
 function projectExtension(
   type: ResourceType,
   urn: string,
   values: JsonObject,
-  projection: Selection,
+  projection: Projection,
 ): JsonObject | undefined {
   const left = Object.entries(values).flatMap(([name, value]): [string, unknown][] => {
     const projected = projectAttribute(parseAttributePath(type, `${urn}:${name}`), value, projection)
@@ -90,20 +98,35 @@ function projectExtension(
   return left.length > 0 ? Object.fromEntries(left) : undefined
 }
 
-function projectAttribute(
-  path: AttributePath | undefined,
-  value: unknown,
-  { kind, names }: Selection,
-): unknown {
+function projectAttribute(path: AttributePath | undefined, value: unknown, projection: Projection): unknown {
   if (!path) return undefined
   const { schema, attribute } = path
-  if (attribute.returned === 'always') return value
-  const isNamed = names.has(schema) || names.has(pathKey(schema, attribute))
-  if (isNamed) return kind === 'only' ? value : undefined
-  const parts = attribute.subAttributes?.filter((sub) => names.has(pathKey(schema, attribute, sub))) ?? []
-  const isPartNamed = (name: string) => parts.some((part) => part.name === name)
-  if (kind === 'only') return parts.length > 0 ? withParts(value, isPartNamed) : undefined
-  return parts.length > 0 ? withParts(value, (name) => !isPartNamed(name)) : value
+  const { kind, names } = projection
+  const isWhole = isReturned(
+    attribute,
+    kind,
+    isAsked(attribute, names.has(pathKey(schema, attribute)), names.has(schema)),
+  )
+  const parts = attribute.subAttributes ?? []
+  if (parts.length === 0) return isWhole ? value : undefined
+  const isPartNamed = (sub: Attribute) => names.has(pathKey(schema, attribute, sub))
+  // A part that is always returned comes along with its attribute, not without it.
+  if (!isWhole && !(kind === 'only' && parts.some(isPartNamed))) return undefined
+  const left = parts.filter((sub) =>
+    isReturned(sub, kind, isAsked(sub, isPartNamed(sub), isWhole && kind === 'only')),
+  )
+  return left.length === parts.length
+    ? value
+    : withParts(value, (name) => left.some((sub) => sub.name === name))
+}
+
+/** To name what an attribute belongs to is to ask for it, too, unless it is returned on request. */
+const isAsked = ({ returned }: Attribute, isNamed: boolean, isWithin: boolean): boolean =>
+  isNamed || (isWithin && returned !== 'request')
+
+function isReturned({ returned }: Attribute, kind: Projection['kind'], isAsked: boolean): boolean {
+  if (returned === 'always') return true
+  return kind === 'only' ? isAsked : returned !== 'request' && !isAsked
 }
 
 /** A complex value, or each of several, with only some of its parts; undefined when none is left. */

@@ -1,4 +1,12 @@
-import { type AttributePath, isObject, isReference, type JsonObject, type ResourceType } from './attribute.ts'
+import {
+  type AttributePath,
+  isObject,
+  isReference,
+  isSimpleList,
+  type JsonObject,
+  type ResourceType,
+  subAttributeNamed,
+} from './attribute.ts'
 import { parseDateTime } from './date-time.ts'
 import { collapse, describesOnly } from './elements.ts'
 import {
@@ -20,24 +28,31 @@ import { isStorableText } from './text.ts'
  */
 export function readValue(type: ResourceType, path: AttributePath, sent: unknown): unknown {
   if (isUnassigned(sent)) return undefined
-  if (path.subAttribute || path.attribute.type !== 'complex') return readSimple(path, sent)
+  if (path.subAttribute) return readSimple(path, sent)
   if (path.attribute.multiValued) {
     const elements = readElements(type, path, sent)
-    return elements.length > 0 ? elements : undefined
+    if (elements.length === 0) return undefined
+    return isSimpleList(path.attribute) ? elements.map(({ value }) => value) : elements
   }
+  if (path.attribute.type !== 'complex') return readSimple(path, sent)
   return readComplex(type, path, isReference(path.attribute) ? referenceFromClient(sent) : sent)
 }
 
-/** The values of a multi-valued complex attribute; those that say nothing are left out. */
+/** The values of a multi-valued attribute, simple ones as objects with a `value`; those that say nothing are left out. */
 export function readElements(type: ResourceType, path: AttributePath, sent: unknown): JsonObject[] {
   const elements = listFromClient(sent).flatMap((each): JsonObject[] => {
     if (isUnassigned(each)) return []
-    const element = elementFromClient(each)
-    const isRole = !path.isExtension && path.attribute.name === 'roles'
-    const read = readComplex(type, path, isRole && isObject(element) ? roleFromClient(element) : element)
+    if (isSimpleList(path.attribute)) return [{ value: readSimple(path, each) }]
+    const read = readElement(type, path, each)
     return read ? [read] : []
   })
   return collapse(path, elements)
+}
+
+function readElement(type: ResourceType, path: AttributePath, sent: unknown): JsonObject | undefined {
+  const element = subAttributeNamed(path.attribute, 'value') ? elementFromClient(sent) : sent
+  const isRole = !path.isExtension && path.attribute.name === 'roles'
+  return readComplex(type, path, isRole && isObject(element) ? roleFromClient(element) : element)
 }
 
 function readComplex(type: ResourceType, path: AttributePath, sent: unknown): JsonObject | undefined {
@@ -51,7 +66,7 @@ function readComplex(type: ResourceType, path: AttributePath, sent: unknown): Js
     noteValue(values, sub.subAttribute.name, value, sub)
   }
   const element = Object.fromEntries([...values].filter(([, value]) => value !== undefined))
-  const emptied = values.has('value') && element.value === undefined && describesOnly(element)
+  const emptied = values.has('value') && element.value === undefined && describesOnly(path.attribute, element)
   return Object.keys(element).length === 0 || emptied ? undefined : element
 }
 

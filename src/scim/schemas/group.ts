@@ -2,7 +2,7 @@ import type { Schema } from '../attribute.ts'
 
 /**
  * RFC 7643 §4.2 and §8.7.1, with displayName required (erratum 5368) and externalId listed (§3.1). Members are users:
- * a group stands for a role, and roles do not nest.
+ * a group stands for a role, and roles do not nest. They have no `display`, which is never said here.
  */
 export const groupSchema: Schema = {
   id: 'urn:ietf:params:scim:schemas:core:2.0:Group',
@@ -72,17 +72,6 @@ export const groupSchema: Schema = {
           canonicalValues: ['User'],
           caseExact: false,
           mutability: 'immutable',
-          returned: 'default',
-          uniqueness: 'none',
-        },
-        {
-          name: 'display',
-          type: 'string',
-          multiValued: false,
-          description: 'A human-readable name for the group member, primarily used for display purposes.',
-          required: false,
-          caseExact: false,
-          mutability: 'readOnly',
           returned: 'default',
           uniqueness: 'none',
         },
