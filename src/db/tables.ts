@@ -81,6 +81,11 @@ export interface DutyTable {
   next_run_at: Date
 }
 
+export interface ServiceKeyTable {
+  purpose: string
+  key: Buffer
+}
+
 export interface Database {
   tenant: TenantTable
   scim_token: ScimTokenTable
@@ -90,4 +95,5 @@ export interface Database {
   group_member: GroupMemberTable
   dirty_user: DirtyUserTable
   duty: DutyTable
+  service_key: ServiceKeyTable
 }

@@ -8,13 +8,15 @@ export class RetryTransaction extends Error {
 
 /**
  * Runs `run` in one READ COMMITTED transaction, and again in a new one after a deadlock, a serialization
- * failure or a `RetryTransaction`. The body must therefore do nothing that a rollback does not undo.
+ * failure or a `RetryTransaction`. The body must therefore do nothing that a rollback does not undo. Inside a transaction
+ * it becomes part of that one, which alone begins again.
  */
 export async function inTransaction<DB, T>(
   db: Kysely<DB>,
   run: (trx: Transaction<DB>) => Promise<T>,
   { attempts = 5 }: { attempts?: number } = {},
 ): Promise<T> {
+  if (isTransaction(db)) return run(db)
   for (let attempt = 1; ; attempt++) {
     try {
       return await runOnce(db, run)
@@ -24,6 +26,8 @@ export async function inTransaction<DB, T>(
     }
   }
 }
+
+const isTransaction = <DB>(db: Kysely<DB>): db is Transaction<DB> => db.isTransaction
 
 async function runOnce<DB, T>(db: Kysely<DB>, run: (trx: Transaction<DB>) => Promise<T>): Promise<T> {
   let failure: { error: unknown } | undefined

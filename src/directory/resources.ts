@@ -2,14 +2,12 @@ import type { Kysely, Selectable, Transaction } from 'kysely'
 import { sql } from 'kysely'
 import type { Database, ResourceTable } from '../db/tables.ts'
 import type { Resource, ResourceType } from '../scim/attribute.ts'
-import type { Filter } from '../scim/filter.ts'
 import { foldResource } from '../scim/resource.ts'
-import { groupType, userType } from '../scim/resource-types.ts'
-import { compileFilter } from './filter-sql.ts'
 import { isResourceId, type StoredResource } from './stored-resource.ts'
 
 /** Where one type of resource is kept. */
 export interface ResourceStore {
+  readonly type: ResourceType
   insert(
     trx: Transaction<Database>,
     tenantId: number,
@@ -28,20 +26,14 @@ export interface ResourceStore {
   /** For resources of which a part kept elsewhere has changed, so that their version tells so. */
   touch(trx: Transaction<Database>, tenantId: number, ids: readonly string[]): Promise<void>
   delete(trx: Transaction<Database>, tenantId: number, id: string): Promise<void>
-  /** A page in the order of creation, which no change of a resource can disturb between two pages. */
-  list(
-    db: Kysely<Database>,
-    tenantId: number,
-    query: { filter: Filter | undefined; offset: number; limit: number },
-  ): Promise<{ totalResults: number; resources: StoredResource[] }>
 }
 
-export const userStore = resourceStore(userType, 'scim_user')
-export const groupStore = resourceStore(groupType, 'scim_group')
+/** The table of a type of resource. The two have every column used here in common, which the types cannot express. */
+export const tableOf = ({ name }: ResourceType): 'scim_group' =>
+  (name === 'User' ? 'scim_user' : 'scim_group') as 'scim_group'
 
-function resourceStore(type: ResourceType, tableName: 'scim_user' | 'scim_group'): ResourceStore {
-  // The two tables have every column used here in common, which the query builder's types cannot express.
-  const table = tableName as 'scim_group'
+export function resourceStore(type: ResourceType): ResourceStore {
+  const table = tableOf(type)
 
   const columns = (attributes: Resource) => ({
     attributes: JSON.stringify(attributes),
@@ -51,6 +43,7 @@ function resourceStore(type: ResourceType, tableName: 'scim_user' | 'scim_group'
     db.selectFrom(table).selectAll().where('tenant_id', '=', tenantId).where('id', '=', id)
 
   return {
+    type,
     async insert(trx, tenantId, id, attributes) {
       const values = { tenant_id: tenantId, id, ...columns(attributes) }
       return stored(await trx.insertInto(table).values(values).returningAll().executeTakeFirstOrThrow())
@@ -87,23 +80,14 @@ function resourceStore(type: ResourceType, tableName: 'scim_user' | 'scim_group'
     async delete(trx, tenantId, id) {
       await trx.deleteFrom(table).where('tenant_id', '=', tenantId).where('id', '=', id).execute()
     },
-    async list(db, tenantId, { filter, offset, limit }) {
-      let matching = db.selectFrom(table).where('tenant_id', '=', tenantId)
-      if (filter) matching = matching.where(compileFilter(type, filter))
-      const { total } = await matching
-        .select((eb) => eb.fn.countAll<string>().as('total'))
-        .executeTakeFirstOrThrow()
-      const totalResults = Number(total)
-      if (limit === 0 || offset >= totalResults) return { totalResults, resources: [] }
-      const rows = await matching.selectAll().orderBy('position').offset(offset).limit(limit).execute()
-      return { totalResults, resources: rows.map(stored) }
-    },
   }
 }
 
 const nextVersion = { version: sql<string>`version + 1`, last_modified: sql<Date>`now()` }
 
-const stored = (row: Selectable<ResourceTable>): StoredResource => ({
+export const stored = (
+  row: Omit<Selectable<ResourceTable>, 'search' | 'tenant_id' | 'name_key' | 'external_id'>,
+): StoredResource => ({
   id: row.id,
   attributes: row.attributes,
   version: row.version,

@@ -4,7 +4,6 @@ import type { JsonObject, ResourceType } from '../scim/attribute.ts'
 import { etagOf } from '../scim/etag.ts'
 import { type Projection, project } from '../scim/project.ts'
 import { renderResource } from '../scim/resource.ts'
-import { groupType, userType } from '../scim/resource-types.ts'
 
 export const SCIM_PREFIX = '/scim/v2'
 
@@ -61,7 +60,7 @@ export const groupElements = (
 ): JsonObject => ({
   groups: groups.map(({ id, displayName }) => ({
     value: id,
-    $ref: locationOf(base, groupType, id),
+    $ref: `${base}/Groups/${id}`,
     display: displayName,
     type: 'direct',
   })),
@@ -69,5 +68,5 @@ export const groupElements = (
 
 /** RFC 7643 §4.2: members, as references to the users. */
 export const memberElements = (base: string, userIds: readonly string[]): JsonObject => ({
-  members: userIds.map((id) => ({ value: id, $ref: locationOf(base, userType, id), type: 'User' })),
+  members: userIds.map((id) => ({ value: id, $ref: `${base}/Users/${id}`, type: 'User' })),
 })

@@ -1,34 +1,28 @@
 import type { Attribute, JsonObject, Schema } from './attribute.ts'
-import { MAX_COUNT } from './page.ts'
-import { resourceTypes } from './resource-types.ts'
+import { BULK_LIMITS } from './bulk.ts'
+import { CURSOR_TIMEOUT_SECONDS, DEFAULT_COUNT, MAX_COUNT } from './page.ts'
+import type { ResourceTypes } from './resource-types.ts'
 
 const CORE = 'urn:ietf:params:scim:schemas:core:2.0'
 
-export interface Capabilities {
-  /** Where the SCIM resources are, without a slash at the end. */
-  readonly baseUrl: string
-  readonly documentationUri?: string
-  /** RFC 7644 §3.7.4; without it there is no /Bulk. */
-  readonly bulk?: { readonly maxOperations: number; readonly maxPayloadSize: number }
-  readonly sort?: boolean
-  /** RFC 9865 §2.5; without it only startIndex is understood, which is the default. */
-  readonly pagination?: JsonObject
-}
-
-/** RFC 7643 §5. */
-export function serviceProviderConfig(capabilities: Capabilities): JsonObject {
-  const { baseUrl, documentationUri, bulk, sort = false, pagination } = capabilities
+/** RFC 7643 §5, with the `pagination` of RFC 9865 §2.5. */
+export function serviceProviderConfig(baseUrl: string): JsonObject {
   return {
     schemas: [`${CORE}:ServiceProviderConfig`],
-    ...(documentationUri !== undefined && { documentationUri }),
     patch: { supported: true },
-    // The limits are required even where there is no /Bulk.
-    bulk: { supported: bulk !== undefined, maxOperations: 0, maxPayloadSize: 0, ...bulk },
+    bulk: { supported: true, ...BULK_LIMITS },
     filter: { supported: true, maxResults: MAX_COUNT },
     changePassword: { supported: false },
-    sort: { supported: sort },
+    sort: { supported: true },
     etag: { supported: true },
-    ...(pagination && { pagination }),
+    pagination: {
+      cursor: true,
+      index: true,
+      defaultPaginationMethod: 'index',
+      defaultPageSize: DEFAULT_COUNT,
+      maxPageSize: MAX_COUNT,
+      cursorTimeout: CURSOR_TIMEOUT_SECONDS,
+    },
     authenticationSchemes: [
       {
         type: 'oauthbearertoken',
@@ -43,8 +37,8 @@ export function serviceProviderConfig(capabilities: Capabilities): JsonObject {
 }
 
 /** RFC 7643 §6, one for each type of resource. */
-export const resourceTypeResources = (baseUrl: string): JsonObject[] =>
-  resourceTypes.map(({ name, endpoint, description, schema, extensions }) => ({
+export const resourceTypeResources = (types: ResourceTypes, baseUrl: string): JsonObject[] =>
+  [types.user, types.group].map(({ name, endpoint, description, schema, extensions }) => ({
     schemas: [`${CORE}:ResourceType`],
     id: name,
     name,
@@ -59,12 +53,14 @@ export const resourceTypeResources = (baseUrl: string): JsonObject[] =>
   }))
 
 /** RFC 7643 §7, one for each schema, extensions included. */
-export function schemaResources(baseUrl: string): JsonObject[] {
-  const schemas = resourceTypes.flatMap(({ schema, extensions }) => [
+export function schemaResources(types: ResourceTypes, baseUrl: string): JsonObject[] {
+  const schemas = [types.user, types.group].flatMap(({ schema, extensions }) => [
     schema,
     ...extensions.map((each) => each.schema),
   ])
-  return [...new Set(schemas)].map((schema) => schemaResource(schema, baseUrl))
+  // One extension may serve both types.
+  const byId = new Map(schemas.map((schema) => [schema.id, schema]))
+  return [...byId.values()].map((schema) => schemaResource(schema, baseUrl))
 }
 
 const schemaResource = ({ id, name, description, attributes }: Schema, baseUrl: string): JsonObject => ({
@@ -85,11 +81,16 @@ const attributeResource = (attribute: Attribute): JsonObject => ({
 /** RFC 7644 §3.4.2: `Resources` always, even when empty, which Entra wants (fixture probe-users). */
 export const listResponse = (
   resources: readonly JsonObject[],
-  page: { readonly totalResults: number; readonly startIndex: number; readonly itemsPerPage: number },
+  page: {
+    readonly totalResults: number
+    readonly startIndex?: number
+    readonly nextCursor?: string | undefined
+  },
 ): JsonObject => ({
   schemas: ['urn:ietf:params:scim:api:messages:2.0:ListResponse'],
   totalResults: page.totalResults,
-  startIndex: page.startIndex,
-  itemsPerPage: page.itemsPerPage,
+  ...(page.startIndex !== undefined && { startIndex: page.startIndex }),
+  itemsPerPage: resources.length,
+  ...(page.nextCursor !== undefined && { nextCursor: page.nextCursor }),
   Resources: resources,
 })

@@ -43,6 +43,9 @@ export const mutability = factory(400, 'mutability')
 export const tooMany = factory(400, 'tooMany')
 /** RFC 7644 §3.3: 409, although RFC 7643 §7 speaks of 400. */
 export const uniqueness = factory(409, 'uniqueness')
+export const invalidCursor = factory(400, 'invalidCursor')
+export const expiredCursor = factory(400, 'expiredCursor')
+export const invalidCount = factory(400, 'invalidCount')
 export const notFound = factory(404, undefined)
 export const preconditionFailed = factory(412, undefined)
 

@@ -35,7 +35,7 @@ export function readLiteral(
   if (type === 'complex') return { fault: 'has no single value to compare: name one of its sub-attributes' }
   if (!operatorsFor[type].includes(operator))
     return { fault: `is a ${type}, which '${operator}' does not compare` }
-  if (literal.kind === 'word' && literal.text.toLowerCase() === 'null') {
+  if (isNull(literal)) {
     return EQUALITY.includes(operator)
       ? { value: null }
       : { fault: `cannot be compared with null by '${operator}'` }
@@ -43,6 +43,9 @@ export function readLiteral(
   const value = typedValue(type, literal)
   return value === undefined ? { fault: `must be compared with a ${type}` } : { value }
 }
+
+/** RFC 7643 §2.5: unassigned. */
+export const isNull = ({ kind, text }: Token): boolean => kind === 'word' && text.toLowerCase() === 'null'
 
 function typedValue(type: Attribute['type'], { kind, text }: Token): FilterValue | undefined {
   switch (type) {

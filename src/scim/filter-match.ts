@@ -1,5 +1,5 @@
 import type { Attribute, AttributePath, JsonObject } from './attribute.ts'
-import { isObject } from './attribute.ts'
+import { isObject, isSimpleList } from './attribute.ts'
 import type { CompareOperator, Filter, FilterValue } from './filter.ts'
 import { comparable } from './fold.ts'
 
@@ -21,10 +21,14 @@ function evaluate(filter: Filter, read: Read): boolean {
       return evaluate(filter.left, read) || evaluate(filter.right, read)
     case 'not':
       return !evaluate(filter.filter, read)
+    case 'constant':
+      return filter.holds
     case 'present':
       return read(filter.path).length > 0
     case 'valuePath':
-      return read(filter.path).some((element) => isObject(element) && elementMatches(filter.filter, element))
+      return read(filter.path).some((each) =>
+        elementMatches(filter.filter, isObject(each) ? each : { value: each }),
+      )
     case 'compare': {
       const values = read(filter.path)
       if (filter.op === 'ne' && values.length === 0) return true
@@ -45,7 +49,9 @@ function valuesAt(
   const value = isObject(container) ? container[attribute.name] : undefined
   const values = Array.isArray(value) ? value : [value]
   return present(
-    subAttribute ? values.map((each) => (isObject(each) ? each[subAttribute.name] : undefined)) : values,
+    subAttribute && !isSimpleList(attribute)
+      ? values.map((each) => (isObject(each) ? each[subAttribute.name] : undefined))
+      : values,
   )
 }
 

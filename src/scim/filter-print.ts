@@ -13,6 +13,9 @@ function print(filter: Filter, name: (path: AttributePath) => string): string {
       return `${name(filter.path)} pr`
     case 'valuePath':
       return `${name(filter.path)}[${print(filter.filter, elementName)}]`
+    case 'constant':
+      // Every resource has an id.
+      return filter.holds ? 'id pr' : 'not (id pr)'
     case 'not':
       return `not (${print(filter.filter, name)})`
     case 'or':

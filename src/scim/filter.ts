@@ -1,6 +1,12 @@
 import type { AttributePath, ResourceType } from './attribute.ts'
 import { invalidFilter, type ScimError, tooMany } from './error.ts'
-import { type CompareOperator, compareOperators, type FilterValue, readLiteral } from './filter-literal.ts'
+import {
+  type CompareOperator,
+  compareOperators,
+  type FilterValue,
+  isNull,
+  readLiteral,
+} from './filter-literal.ts'
 import { type Token, tokenize } from './filter-token.ts'
 import { parseAttributePath, subPath, valuePathOf } from './path.ts'
 
@@ -12,7 +18,8 @@ export { printFilter } from './filter-print.ts'
  * complex attribute one with its `value`, and `emails[type eq "work"].value eq "x"`, which Entra sends (fixture
  * filter-work-email), `emails[type eq "work" and value eq "x"]`.
  *
- * A comparison holds when any value satisfies it; `ne` holds also when there is no value.
+ * A comparison holds when any value satisfies it; `ne` holds also when there is no value. When several types are searched
+ * together, a term about an attribute that this one does not have is a constant: it has no value (RFC 7644 §3.4.2.1).
  */
 export type Filter =
   | {
@@ -26,6 +33,7 @@ export type Filter =
   | { readonly kind: 'valuePath'; readonly path: AttributePath; readonly filter: Filter }
   | { readonly kind: 'and' | 'or'; readonly left: Filter; readonly right: Filter }
   | { readonly kind: 'not'; readonly filter: Filter }
+  | { readonly kind: 'constant'; readonly holds: boolean }
 
 /** Bounds on what one request may make the server do; Entra's filters have two terms at most. */
 const MAX_LENGTH = 4096
@@ -33,7 +41,9 @@ const MAX_DEPTH = 16
 const MAX_TERMS = 50
 
 interface Parsing {
-  readonly type: ResourceType
+  /** The type of which names are looked up; for a while one of `others`. */
+  type: ResourceType
+  readonly others: readonly ResourceType[]
   readonly tokens: readonly Token[]
   position: number
   depth: number
@@ -42,8 +52,11 @@ interface Parsing {
   parent: AttributePath | undefined
 }
 
-export function parseFilter(type: ResourceType, text: string): Filter {
-  const parsing = begin(type, text)
+/**
+ * @param others the types that are searched together with this one: what they alone have is no fault in the filter
+ */
+export function parseFilter(type: ResourceType, text: string, others: readonly ResourceType[] = []): Filter {
+  const parsing = begin(type, text, others)
   if (peek(parsing).kind === 'end') throw invalidFilter('the filter is empty')
   const filter = parseOr(parsing)
   expect(parsing, 'end', "'and', 'or' or the end")
@@ -52,7 +65,7 @@ export function parseFilter(type: ResourceType, text: string): Filter {
 
 /** `emails[type eq "work"]` or `emails[type eq "work"].value`, as the path of a PATCH operation. */
 export function parseValuePath(type: ResourceType, text: string): { path: AttributePath; filter: Filter } {
-  const parsing = begin(type, text)
+  const parsing = begin(type, text, [])
   const name = expect(parsing, 'word', 'an attribute')
   const { path, filter } = parseElements(parsing, name)
   const sub = parseSubAttribute(parsing, name)
@@ -60,9 +73,9 @@ export function parseValuePath(type: ResourceType, text: string): { path: Attrib
   return { path: sub ?? path, filter }
 }
 
-function begin(type: ResourceType, text: string): Parsing {
+function begin(type: ResourceType, text: string, others: readonly ResourceType[]): Parsing {
   if (text.length > MAX_LENGTH) throw invalidFilter(`the filter is longer than ${MAX_LENGTH} characters`)
-  return { type, tokens: tokenize(text), position: 0, depth: 0, terms: 0, parent: undefined }
+  return { type, others, tokens: tokenize(text), position: 0, depth: 0, terms: 0, parent: undefined }
 }
 
 function parseOr(parsing: Parsing): Filter {
@@ -94,6 +107,24 @@ function parseGroup(parsing: Parsing): Filter {
 
 function parseTerm(parsing: Parsing): Filter {
   const name = expect(parsing, 'word', 'an attribute')
+  const { type, others } = parsing
+  const owner = parsing.parent ? type : [type, ...others].find((each) => parseAttributePath(each, name.text))
+  if (owner === undefined && others.length > 0 && peek(parsing).kind !== '[') {
+    return parseComparison(parsing, name, undefined)
+  }
+  if (owner === undefined || owner === type) return parseNamedTerm(parsing, name)
+  parsing.type = owner
+  const term = parseNamedTerm(parsing, name)
+  parsing.type = type
+  return { kind: 'constant', holds: holdsWithoutValue(term) }
+}
+
+function holdsWithoutValue(term: Filter): boolean {
+  if (term.kind === 'not') return !holdsWithoutValue(term.filter)
+  return term.kind === 'compare' && term.op === 'ne'
+}
+
+function parseNamedTerm(parsing: Parsing, name: Token): Filter {
   if (peek(parsing).kind !== '[') return parseComparison(parsing, name, attributeNamed(parsing, name))
   const elements = parseElements(parsing, name)
   const sub = parseSubAttribute(parsing, name)
@@ -105,12 +136,7 @@ function parseTerm(parsing: Parsing): Filter {
 function parseElements(parsing: Parsing, name: Token): { path: AttributePath; filter: Filter } {
   const path = attributeNamed(parsing, name)
   const bracket = expect(parsing, '[', "'['")
-  if (
-    parsing.parent ||
-    path.subAttribute ||
-    path.attribute.type !== 'complex' ||
-    !path.attribute.multiValued
-  ) {
+  if (parsing.parent || path.subAttribute || !path.attribute.multiValued) {
     throw fault(name, `'${name.text}' does not have elements to choose from`)
   }
   parsing.parent = path
@@ -131,15 +157,17 @@ function parseSubAttribute(parsing: Parsing, name: Token): AttributePath | undef
   return path
 }
 
-function parseComparison(parsing: Parsing, name: Token, named: AttributePath): Filter {
+/** @param named undefined for what no type has: at the root that is no fault (RFC 7644 §3.4.2.1) */
+function parseComparison(parsing: Parsing, name: Token, named: AttributePath | undefined): Filter {
   if (++parsing.terms > MAX_TERMS) throw tooMany(`the filter has more than ${MAX_TERMS} terms`)
   const word = expect(parsing, 'word', 'an operator')
   const operator = word.text.toLowerCase()
-  if (operator === 'pr') return { kind: 'present', path: named }
+  if (operator === 'pr') return named ? { kind: 'present', path: named } : { kind: 'constant', holds: false }
   const op = compareOperators.find((each) => each === operator)
   if (!op) throw fault(word, `'${word.text}' is no operator`)
   const literal = take(parsing)
   if (literal.kind !== 'string' && literal.kind !== 'word') throw expected(literal, 'a value')
+  if (!named) return { kind: 'constant', holds: isNull(literal) ? op === 'eq' : op === 'ne' }
   const path = valuePathOf(named) ?? named
   const read = readLiteral(path, op, literal)
   if ('fault' in read) throw fault(name, `'${name.text}' ${read.fault}`)

@@ -7,13 +7,14 @@ import {
   serviceProviderConfig,
 } from '../../scim/discovery.ts'
 import { notFound, ScimError } from '../../scim/error.ts'
+import type { ResourceTypes } from '../../scim/resource-types.ts'
 import type { BaseUrl } from '../present.ts'
 
 /** RFC 7644 §4: sorting and paging are ignored, a filter is refused. */
-export function discoveryRoutes(app: FastifyInstance, baseUrl: BaseUrl): void {
-  app.get('/ServiceProviderConfig', async (request) => serviceProviderConfig({ baseUrl: baseUrl(request) }))
-  collection(app, '/ResourceTypes', (request) => resourceTypeResources(baseUrl(request)))
-  collection(app, '/Schemas', (request) => schemaResources(baseUrl(request)))
+export function discoveryRoutes(app: FastifyInstance, types: ResourceTypes, baseUrl: BaseUrl): void {
+  app.get('/ServiceProviderConfig', async (request) => serviceProviderConfig(baseUrl(request)))
+  collection(app, '/ResourceTypes', (request) => resourceTypeResources(types, baseUrl(request)))
+  collection(app, '/Schemas', (request) => schemaResources(types, baseUrl(request)))
 }
 
 function collection(
@@ -26,7 +27,7 @@ function collection(
       throw new ScimError(403, undefined, `${path} cannot be filtered`)
     }
     const all = resources(request)
-    return listResponse(all, { totalResults: all.length, startIndex: 1, itemsPerPage: all.length })
+    return listResponse(all, { totalResults: all.length, startIndex: 1 })
   })
 
   app.get(`${path}/:id`, async (request: FastifyRequest<{ Params: { id: string } }>) => {
