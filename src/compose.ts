@@ -10,19 +10,26 @@ import { connect } from './db/connect.ts'
 import { isRetryable, isUnavailable } from './db/errors.ts'
 import { pendingMigrations } from './db/migrate.ts'
 import { MIGRATIONS } from './db/migrations-folder.ts'
+import { serviceKey } from './db/service-key.ts'
 import { RetryTransaction } from './db/transaction.ts'
 import { countByStanding, countInactiveWithAccess } from './directory/accounts.ts'
+import { resourceStore } from './directory/resources.ts'
+import { createCursors } from './http/cursors.ts'
+import { type CursorContent, createLists } from './http/lists.ts'
 import { createBaseUrl } from './http/present.ts'
 import { scimResources } from './http/scim-resources.ts'
 import { createHttpServer, createMetricsServer } from './http/server.ts'
 import type { Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import type { ProvisioningContext } from './provisioning/context.ts'
 import { checkGroupName } from './provisioning/group-name.ts'
 import { reconcileUser } from './provisioning/reconcile-user.ts'
+import { together } from './provisioning/together.ts'
 import { createCallGate } from './reconcile/call-gate.ts'
 import { measureBacklog } from './reconcile/dirty-set.ts'
 import { createResync, type Resync } from './reconcile/resync.ts'
 import { createWorker, type Worker } from './reconcile/worker.ts'
+import { createResourceTypes } from './scim/resource-types.ts'
 
 export interface ServiceParts {
   /** As loaded, with `databaseUrl` and `campaignManagerUrl` filled in. */
@@ -132,11 +139,14 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
     log,
   })
 
-  const provisioning = {
+  const types = createResourceTypes(config.schemaExtensions)
+  const provisioning: ProvisioningContext = {
     db,
+    users: resourceStore(types.user),
+    groups: resourceStore(types.group),
     log,
     onDirty: worker.wake,
-    checkGroupName: (displayName: string) =>
+    checkGroupName: (displayName) =>
       checkGroupName(
         {
           roleCatalog,
@@ -167,7 +177,10 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
     scim: {
       authenticate: createAuthenticator({ db, scimToken: config.scimToken }),
       onAuthFailure: metrics.authFailure,
+      types,
       resources: scimResources(provisioning),
+      list: createLists(db, createCursors<CursorContent>(serviceKey(db, 'cursor'), clock.now)),
+      together: (work) => together(provisioning, (context) => work(scimResources(context))),
       baseUrl: createBaseUrl(config.publicUrl),
       isUnavailable: (error) =>
         isUnavailable(error) || isRetryable(error) || error instanceof RetryTransaction,

@@ -1,13 +1,12 @@
 import { inTransaction } from '../db/transaction.ts'
 import { memberIds } from '../directory/members.ts'
-import { groupStore } from '../directory/resources.ts'
 import type { StoredResource } from '../directory/stored-resource.ts'
 import { markDirty } from '../reconcile/dirty-set.ts'
 import type { Resource } from '../scim/attribute.ts'
+import { keepImmutable } from '../scim/immutable.ts'
 import { type MemberChange, splitMemberOperations } from '../scim/members.ts'
 import { applyPatch, parsePatch } from '../scim/patch.ts'
 import { equalResources } from '../scim/resource.ts'
-import { groupType } from '../scim/resource-types.ts'
 import type { ProvisioningContext } from './context.ts'
 import { rejectTakenDisplayName } from './create-group.ts'
 import { changeMembers } from './membership.ts'
@@ -22,8 +21,9 @@ export async function replaceGroup(
   body: unknown,
   ifMatch: string | undefined,
 ): Promise<StoredResource> {
-  const { attributes, members } = readGroup(body)
-  return changeGroup(context, tenantId, id, ifMatch, () => attributes, [{ kind: 'replace', values: members }])
+  const { attributes, members } = readGroup(context.groups.type, body)
+  const replace = (current: Resource) => keepImmutable(context.groups.type, current, attributes)
+  return changeGroup(context, tenantId, id, ifMatch, replace, [{ kind: 'replace', values: members }])
 }
 
 /** PATCH /Groups/{id} (RFC 7644 §3.5.2). */
@@ -34,13 +34,13 @@ export async function patchGroup(
   body: unknown,
   ifMatch: string | undefined,
 ): Promise<StoredResource> {
-  const { attributes, members } = splitMemberOperations(parsePatch(groupType, body))
+  const { attributes, members } = splitMemberOperations(parsePatch(context.groups.type, body))
   return changeGroup(
     context,
     tenantId,
     id,
     ifMatch,
-    (current) => applyPatch(groupType, current, attributes),
+    (current) => applyPatch(context.groups.type, current, attributes),
     members,
   )
 }
@@ -55,7 +55,7 @@ async function changeGroup(
 ): Promise<StoredResource> {
   await checkNewName(context, tenantId, id, change)
   const { group, dirty } = await inTransaction(context.db, async (trx) => {
-    const current = requireFound('Group', id, await groupStore.lock(trx, tenantId, id))
+    const current = requireFound('Group', id, await context.groups.lock(trx, tenantId, id))
     requireMatch(ifMatch, current)
     const next = change(current.attributes)
     const changed = await changeMembers(trx, tenantId, id, memberChanges)
@@ -63,11 +63,11 @@ async function changeGroup(
     const affected = renamed ? [...changed, ...(await memberIds(trx, tenantId, id))] : changed
     await markDirty(trx, tenantId, [...new Set(affected)])
     if (!equalResources(current.attributes, next)) {
-      return { group: await groupStore.update(trx, tenantId, id, next), dirty: affected.length > 0 }
+      return { group: await context.groups.update(trx, tenantId, id, next), dirty: affected.length > 0 }
     }
     if (changed.length === 0) return { group: current, dirty: false }
-    await groupStore.touch(trx, tenantId, [id])
-    return { group: requireFound('Group', id, await groupStore.find(trx, tenantId, id)), dirty: true }
+    await context.groups.touch(trx, tenantId, [id])
+    return { group: requireFound('Group', id, await context.groups.find(trx, tenantId, id)), dirty: true }
   }).catch(rejectTakenDisplayName)
   if (dirty) context.onDirty()
   return group
@@ -80,7 +80,7 @@ async function checkNewName(
   id: string,
   change: (current: Resource) => Resource,
 ): Promise<void> {
-  const current = requireFound('Group', id, await groupStore.find(context.db, tenantId, id))
+  const current = requireFound('Group', id, await context.groups.find(context.db, tenantId, id))
   const { displayName } = change(current.attributes)
   if (displayName !== current.attributes.displayName) await context.checkGroupName(String(displayName))
 }

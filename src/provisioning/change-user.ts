@@ -1,13 +1,12 @@
 import { inTransaction } from '../db/transaction.ts'
 import { awaitAgain, lockAccounts } from '../directory/accounts.ts'
 import { groupIdsOf } from '../directory/members.ts'
-import { userStore } from '../directory/resources.ts'
 import { isResourceId, type StoredResource } from '../directory/stored-resource.ts'
 import { markDirty } from '../reconcile/dirty-set.ts'
 import type { Resource } from '../scim/attribute.ts'
+import { keepImmutable } from '../scim/immutable.ts'
 import { applyPatch, parsePatch } from '../scim/patch.ts'
 import { equalResources, readResource } from '../scim/resource.ts'
-import { userType } from '../scim/resource-types.ts'
 import { accountExternalId, accountFields } from './account-fields.ts'
 import type { ProvisioningContext } from './context.ts'
 import { rejectTakenUserName } from './create-user.ts'
@@ -24,11 +23,10 @@ export async function replaceUser(
   body: unknown,
   ifMatch: string | undefined,
 ): Promise<StoredResource> {
-  const replacement = readResource(userType, body)
-  return changeUser(context, tenantId, id, ifMatch, (current) => ({
-    active: current.active !== false,
-    ...replacement,
-  }))
+  const replacement = readResource(context.users.type, body)
+  return changeUser(context, tenantId, id, ifMatch, (current) =>
+    keepImmutable(context.users.type, current, { active: current.active !== false, ...replacement }),
+  )
 }
 
 /** PATCH /Users/{id} (RFC 7644 §3.5.2). Clearing `active` leaves it as it is, for the same reason. */
@@ -39,10 +37,10 @@ export async function patchUser(
   body: unknown,
   ifMatch: string | undefined,
 ): Promise<StoredResource> {
-  const operations = parsePatch(userType, body)
+  const operations = parsePatch(context.users.type, body)
   return changeUser(context, tenantId, id, ifMatch, (current) => ({
     active: current.active !== false,
-    ...applyPatch(userType, current, operations),
+    ...applyPatch(context.users.type, current, operations),
   }))
 }
 
@@ -55,11 +53,11 @@ async function changeUser(
 ): Promise<StoredResource> {
   const result = await inTransaction(context.db, async (trx) => {
     if (isResourceId(id)) await lockAccounts(trx, tenantId, [id])
-    const current = requireFound('User', id, await userStore.find(trx, tenantId, id))
+    const current = requireFound('User', id, await context.users.find(trx, tenantId, id))
     requireMatch(ifMatch, current)
     const next = change(current.attributes)
     if (equalResources(current.attributes, next)) return { user: current, dirty: false, keepsAccess: false }
-    const user = await userStore.update(trx, tenantId, id, next)
+    const user = await context.users.update(trx, tenantId, id, next)
     const deactivated = isActive(current.attributes) && !isActive(next)
     const keepsAccess = deactivated && (await groupIdsOf(trx, tenantId, id)).length > 0
     if (!isActive(current.attributes) && isActive(next)) await awaitAgain(trx, tenantId, id)

@@ -1,9 +1,12 @@
 import type { Kysely } from 'kysely'
 import type { Database } from '../db/tables.ts'
+import type { ResourceStore } from '../directory/resources.ts'
 
 /** What every use case of the directory needs. The tenant comes from the credential, never from the request. */
 export interface ProvisioningContext {
   readonly db: Kysely<Database>
+  readonly users: ResourceStore
+  readonly groups: ResourceStore
   /** Rejects a group's name that can stand for no role. Asks Campaign Manager, so it is called outside transactions. */
   readonly checkGroupName: (displayName: string) => Promise<void>
   /** Called after a commit that left users dirty. */

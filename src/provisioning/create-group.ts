@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { uniqueViolation } from '../db/errors.ts'
 import { inTransaction } from '../db/transaction.ts'
-import { groupStore } from '../directory/resources.ts'
 import type { StoredResource } from '../directory/stored-resource.ts'
 import { markDirty } from '../reconcile/dirty-set.ts'
 import { uniqueness } from '../scim/error.ts'
@@ -14,12 +13,12 @@ export async function createGroup(
   context: ProvisioningContext,
   tenantId: number,
   body: unknown,
+  id: string = randomUUID(),
 ): Promise<StoredResource> {
-  const { attributes, displayName, members } = readGroup(body)
+  const { attributes, displayName, members } = readGroup(context.groups.type, body)
   await context.checkGroupName(displayName)
-  const id = randomUUID()
   const { group, joined } = await inTransaction(context.db, async (trx) => {
-    const inserted = await groupStore.insert(trx, tenantId, id, attributes)
+    const inserted = await context.groups.insert(trx, tenantId, id, attributes)
     const changed = await changeMembers(trx, tenantId, id, [{ kind: 'add', values: members }])
     await markDirty(trx, tenantId, changed)
     return { group: inserted, joined: changed.length }

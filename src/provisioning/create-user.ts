@@ -2,12 +2,10 @@ import { randomUUID } from 'node:crypto'
 import { uniqueViolation } from '../db/errors.ts'
 import { inTransaction } from '../db/transaction.ts'
 import { insertAccount } from '../directory/accounts.ts'
-import { userStore } from '../directory/resources.ts'
 import type { StoredResource } from '../directory/stored-resource.ts'
 import { markDirty } from '../reconcile/dirty-set.ts'
 import { uniqueness } from '../scim/error.ts'
 import { readResource } from '../scim/resource.ts'
-import { userType } from '../scim/resource-types.ts'
 import type { ProvisioningContext } from './context.ts'
 
 /** POST /Users (RFC 7644 §3.3). */
@@ -15,12 +13,12 @@ export async function createUser(
   context: ProvisioningContext,
   tenantId: number,
   body: unknown,
+  id: string = randomUUID(),
 ): Promise<StoredResource> {
-  const attributes = { active: true, ...readResource(userType, body) }
-  const id = randomUUID()
+  const attributes = { active: true, ...readResource(context.users.type, body) }
   const user = await inTransaction(context.db, async (trx) => {
     await insertAccount(trx, tenantId, id)
-    const inserted = await userStore.insert(trx, tenantId, id, attributes)
+    const inserted = await context.users.insert(trx, tenantId, id, attributes)
     await markDirty(trx, tenantId, [id])
     return inserted
   }).catch(rejectTakenUserName)

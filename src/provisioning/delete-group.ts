@@ -1,7 +1,6 @@
 import { inTransaction } from '../db/transaction.ts'
 import { lockAccounts, refreshStanding } from '../directory/accounts.ts'
 import { memberIds } from '../directory/members.ts'
-import { groupStore } from '../directory/resources.ts'
 import { markDirty } from '../reconcile/dirty-set.ts'
 import type { ProvisioningContext } from './context.ts'
 import { requireFound, requireMatch } from './preconditions.ts'
@@ -14,10 +13,10 @@ export async function deleteGroup(
   ifMatch: string | undefined,
 ): Promise<void> {
   await inTransaction(context.db, async (trx) => {
-    requireMatch(ifMatch, requireFound('Group', id, await groupStore.lock(trx, tenantId, id)))
+    requireMatch(ifMatch, requireFound('Group', id, await context.groups.lock(trx, tenantId, id)))
     const members = await memberIds(trx, tenantId, id)
     await lockAccounts(trx, tenantId, members)
-    await groupStore.delete(trx, tenantId, id)
+    await context.groups.delete(trx, tenantId, id)
     await refreshStanding(trx, tenantId, members)
     await markDirty(trx, tenantId, members)
   })

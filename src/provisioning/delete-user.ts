@@ -1,7 +1,6 @@
 import { inTransaction, RetryTransaction } from '../db/transaction.ts'
 import { lockAccounts, markDeleted } from '../directory/accounts.ts'
 import { groupIdsOf } from '../directory/members.ts'
-import { groupStore, userStore } from '../directory/resources.ts'
 import { isResourceId } from '../directory/stored-resource.ts'
 import { markDirty } from '../reconcile/dirty-set.ts'
 import type { ProvisioningContext } from './context.ts'
@@ -16,15 +15,15 @@ export async function deleteUser(
 ): Promise<void> {
   await inTransaction(context.db, async (trx) => {
     const groupIds = isResourceId(id) ? await groupIdsOf(trx, tenantId, id) : []
-    for (const groupId of groupIds) await groupStore.lock(trx, tenantId, groupId)
+    for (const groupId of groupIds) await context.groups.lock(trx, tenantId, groupId)
     if (isResourceId(id)) await lockAccounts(trx, tenantId, [id])
-    requireMatch(ifMatch, requireFound('User', id, await userStore.find(trx, tenantId, id)))
+    requireMatch(ifMatch, requireFound('User', id, await context.users.find(trx, tenantId, id)))
     // Groups are locked before users, so one that the user joined meanwhile could only be locked in the wrong order.
     const joined = (await groupIdsOf(trx, tenantId, id)).filter((groupId) => !groupIds.includes(groupId))
     if (joined.length > 0) throw new RetryTransaction('the user joined a group meanwhile')
     await markDeleted(trx, tenantId, id)
-    await groupStore.touch(trx, tenantId, groupIds)
-    await userStore.delete(trx, tenantId, id)
+    await context.groups.touch(trx, tenantId, groupIds)
+    await context.users.delete(trx, tenantId, id)
     await markDirty(trx, tenantId, [id])
   })
   context.onDirty()

@@ -1,11 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { StoredResource } from '../../directory/stored-resource.ts'
 import type { JsonObject, ResourceType } from '../../scim/attribute.ts'
-import { listResponse } from '../../scim/discovery.ts'
-import { invalidFilter, notFound } from '../../scim/error.ts'
+import { notFound } from '../../scim/error.ts'
 import { etagOf, matchesEtag } from '../../scim/etag.ts'
-import { type Filter, parseFilter } from '../../scim/filter.ts'
-import { parsePage } from '../../scim/page.ts'
 import { type Projection, parseProjection } from '../../scim/project.ts'
 import { principalOf } from '../authentication.ts'
 import { type BaseUrl, locationOf, presentProjected } from '../present.ts'
@@ -13,12 +10,10 @@ import { type BaseUrl, locationOf, presentProjected } from '../present.ts'
 /** One type of resource, as the routes need it: what may be asked of it, within one tenant. */
 export interface ResourceUseCases {
   readonly type: ResourceType
-  create(tenantId: number, body: unknown): Promise<StoredResource>
+  /** Throws when the body cannot be created, as far as that takes a look outside the directory. */
+  prepare(body: unknown): Promise<void>
+  create(tenantId: number, body: unknown, id?: string): Promise<StoredResource>
   find(tenantId: number, id: string): Promise<StoredResource | undefined>
-  list(
-    tenantId: number,
-    query: { filter: Filter | undefined; offset: number; limit: number },
-  ): Promise<{ totalResults: number; resources: readonly StoredResource[] }>
   replace(tenantId: number, id: string, body: unknown, ifMatch: string | undefined): Promise<StoredResource>
   patch(tenantId: number, id: string, body: unknown, ifMatch: string | undefined): Promise<StoredResource>
   delete(tenantId: number, id: string, ifMatch: string | undefined): Promise<void>
@@ -39,7 +34,7 @@ export interface ResourceUseCases {
 type Query = Record<string, string | string[] | undefined>
 type ResourceRequest = FastifyRequest<{ Params: { id: string }; Querystring: Query }>
 
-/** RFC 7644 §3.2: the endpoints of one type of resource. */
+/** RFC 7644 §3.2: the endpoints of one type of resource, its lists aside. */
 export function resourceRoutes(app: FastifyInstance, useCases: ResourceUseCases, baseUrl: BaseUrl): void {
   const { type } = useCases
   const collection = type.endpoint
@@ -73,29 +68,6 @@ export function resourceRoutes(app: FastifyInstance, useCases: ResourceUseCases,
     const stored = await useCases.create(principalOf(request).tenantId, request.body)
     reply.code(201)
     return send(request, reply, stored, projection)
-  })
-
-  app.get(collection, async (request) => {
-    const query = request.query as Query
-    const { startIndex, count } = parsePage(query)
-    const projection = projectionOf(request)
-    const { tenantId } = principalOf(request)
-    const page = await useCases.list(tenantId, {
-      filter: filterOf(type, query.filter),
-      offset: startIndex - 1,
-      limit: count,
-    })
-    const base = baseUrl(request)
-    const parts = await useCases.parts(
-      tenantId,
-      page.resources.map(({ id }) => id),
-      base,
-      projection,
-    )
-    return listResponse(
-      page.resources.map((stored) => presentProjected(type, stored, base, projection, parts.get(stored.id))),
-      { totalResults: page.totalResults, startIndex, itemsPerPage: page.resources.length },
-    )
   })
 
   app.get(single, async (request: ResourceRequest, reply) => {
@@ -143,10 +115,4 @@ export function resourceRoutes(app: FastifyInstance, useCases: ResourceUseCases,
     await useCases.delete(principalOf(request).tenantId, request.params.id, request.headers['if-match'])
     return reply.code(204).send()
   })
-}
-
-function filterOf(type: ResourceType, text: string | string[] | undefined): Filter | undefined {
-  if (text === undefined) return undefined
-  if (typeof text !== 'string') throw invalidFilter('filter is given more than once')
-  return parseFilter(type, text)
 }

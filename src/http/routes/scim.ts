@@ -1,17 +1,25 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Authenticate, AuthFailure } from '../../access/authenticate.ts'
 import { notFound, ScimError } from '../../scim/error.ts'
+import type { ResourceTypes } from '../../scim/resource-types.ts'
 import { requireBearerToken } from '../authentication.ts'
+import type { BulkContext } from '../bulk.ts'
 import { acceptJsonBodies, SCIM_MEDIA_TYPE } from '../json-bodies.ts'
+import type { ListResources } from '../lists.ts'
 import type { BaseUrl } from '../present.ts'
-import { errorAnswer, scimErrorBody } from '../scim-error.ts'
+import { type ErrorAnswer, errorAnswer, scimErrorBody } from '../scim-error.ts'
+import { bulkRoute } from './bulk.ts'
 import { discoveryRoutes } from './discovery.ts'
+import { listRoutes } from './lists.ts'
 import { type ResourceUseCases, resourceRoutes } from './resources.ts'
 
 export interface ScimRoutesOptions {
   readonly authenticate: Authenticate
   readonly onAuthFailure: (reason: AuthFailure) => void
+  readonly types: ResourceTypes
   readonly resources: readonly ResourceUseCases[]
+  readonly list: ListResources
+  readonly together: BulkContext['together']
   readonly baseUrl: BaseUrl
   readonly isUnavailable: (error: unknown) => boolean
 }
@@ -24,11 +32,15 @@ export async function scimRoutes(app: FastifyInstance, options: ScimRoutesOption
     if (payload) reply.header('Content-Type', SCIM_MEDIA_TYPE)
     return payload
   })
-  app.setErrorHandler((error, request, reply) => {
+  const answerOf = (error: unknown, request: FastifyRequest): ErrorAnswer => {
     const answer = errorAnswer(error, options.isUnavailable)
     if (answer.status >= 500) request.log.error({ err: error }, 'request failed')
     // The log masks addresses in messages, and in nothing else.
     else request.log.info({ status: answer.status, scimType: answer.scimType }, `refused: ${answer.detail}`)
+    return answer
+  }
+  app.setErrorHandler((error, request, reply) => {
+    const answer = answerOf(error, request)
     return reply.code(answer.status).headers(answer.headers).send(scimErrorBody(answer, request.id))
   })
   app.setNotFoundHandler(async (request) => {
@@ -36,21 +48,20 @@ export async function scimRoutes(app: FastifyInstance, options: ScimRoutesOption
   })
   await requireBearerToken(app, options.authenticate, options.onAuthFailure)
   for (const useCases of options.resources) resourceRoutes(app, useCases, options.baseUrl)
-  discoveryRoutes(app, options.baseUrl)
-  unsupportedEndpoints(app)
+  listRoutes(app, options.resources, options.list, options.baseUrl)
+  bulkRoute(app, { ...options, answerOf })
+  discoveryRoutes(app, options.types, options.baseUrl)
+  app.all('/Me', async () => {
+    throw new ScimError(
+      501,
+      undefined,
+      'the credential is that of a client, which has no resource of its own',
+    )
+  })
   refuseOtherMethods(
     app,
     options.resources.map(({ type }) => type.endpoint),
   )
-}
-
-/** RFC 7644 §3.11 for /Me: the client is a provisioning service, not a person with a resource of its own. */
-function unsupportedEndpoints(app: FastifyInstance): void {
-  for (const path of ['/Me', '/Bulk', '/.search']) {
-    app.all(path, async () => {
-      throw new ScimError(501, undefined, `${path} is not supported`)
-    })
-  }
 }
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
@@ -58,6 +69,10 @@ const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 /** RFC 9110 §15.5.6: a method that a resource does not have is 405 with Allow, not "not found". */
 function refuseOtherMethods(app: FastifyInstance, endpoints: readonly string[]): void {
   const allowed: [path: string, methods: readonly string[]][] = [
+    ['/', ['GET']],
+    ...['/Bulk', '/.search', ...endpoints.map((endpoint) => `${endpoint}/.search`)].map(
+      (path): [string, readonly string[]] => [path, ['POST']],
+    ),
     ...endpoints.flatMap((endpoint): [string, readonly string[]][] => [
       [endpoint, ['GET', 'POST']],
       [`${endpoint}/:id`, ['GET', 'PUT', 'PATCH', 'DELETE']],
