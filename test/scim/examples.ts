@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
 import type { JsonObject } from '../../src/scim/attribute.ts'
 import type { ScimType } from '../../src/scim/error.ts'
+import { createResourceTypes } from '../../src/scim/resource-types.ts'
+
+export const { user: userType, group: groupType } = createResourceTypes([])
 
 export const USER = 'urn:ietf:params:scim:schemas:core:2.0:User'
 export const ENTERPRISE = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User'

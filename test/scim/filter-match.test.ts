@@ -1,8 +1,7 @@
 import t from 'tap'
 import { parseFilter } from '../../src/scim/filter.ts'
 import { matchesFilter } from '../../src/scim/filter-match.ts'
-import { userType } from '../../src/scim/resource-types.ts'
-import { ENTERPRISE } from './examples.ts'
+import { ENTERPRISE, userType } from './examples.ts'
 
 const barbara = {
   schemas: ['urn:ietf:params:scim:schemas:core:2.0:User', ENTERPRISE],

@@ -1,7 +1,6 @@
 import t from 'tap'
 import { type Filter, parseFilter, printFilter } from '../../src/scim/filter.ts'
-import { groupType, userType } from '../../src/scim/resource-types.ts'
-import { refusal } from './examples.ts'
+import { groupType, refusal, userType } from './examples.ts'
 
 const printed = (text: string): string => printFilter(parseFilter(userType, text))
 

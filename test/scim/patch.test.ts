@@ -1,8 +1,7 @@
 import t from 'tap'
 import type { Resource } from '../../src/scim/attribute.ts'
 import { applyPatch, parsePatch } from '../../src/scim/patch.ts'
-import { groupType, userType } from '../../src/scim/resource-types.ts'
-import { ENTERPRISE, PATCH_OP, refusal, rfc, USER } from './examples.ts'
+import { ENTERPRISE, groupType, PATCH_OP, refusal, rfc, USER, userType } from './examples.ts'
 
 const work = { value: 'w@example.com', type: 'work', primary: true }
 const home = { value: 'h@example.com', type: 'home' }

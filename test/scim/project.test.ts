@@ -1,7 +1,6 @@
 import t from 'tap'
 import { parseProjection, project, wantsAttribute } from '../../src/scim/project.ts'
-import { groupType, userType } from '../../src/scim/resource-types.ts'
-import { ENTERPRISE, refusal, USER } from './examples.ts'
+import { ENTERPRISE, groupType, refusal, USER, userType } from './examples.ts'
 
 const barbara = {
   schemas: [USER, ENTERPRISE],

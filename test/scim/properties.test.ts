@@ -7,8 +7,7 @@ import { matchesFilter } from '../../src/scim/filter-match.ts'
 import { applyPatch, parsePatch } from '../../src/scim/patch.ts'
 import { parseAttributePath } from '../../src/scim/path.ts'
 import { equalResources, readResource } from '../../src/scim/resource.ts'
-import { userType } from '../../src/scim/resource-types.ts'
-import { ENTERPRISE, PATCH_OP, USER } from './examples.ts'
+import { ENTERPRISE, PATCH_OP, USER, userType } from './examples.ts'
 
 const path = (name: string): AttributePath => {
   const found = parseAttributePath(userType, name)

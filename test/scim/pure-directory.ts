@@ -10,7 +10,7 @@ import { parsePage } from '../../src/scim/page.ts'
 import { applyPatch, parsePatch } from '../../src/scim/patch.ts'
 import { parseProjection, project } from '../../src/scim/project.ts'
 import { readResource, renderResource } from '../../src/scim/resource.ts'
-import { groupType, userType } from '../../src/scim/resource-types.ts'
+import { groupType, userType } from './examples.ts'
 import type { Exchange } from './exchange.ts'
 
 interface Entry {
@@ -79,10 +79,11 @@ export function pureDirectory(): (request: Exchange['request']) => Answer {
       const all = [...entries.values()]
       const filter = query.filter === undefined ? undefined : parseFilter(type, query.filter)
       const found = filter ? all.filter((entry) => matchesFilter(filter, render(type, entry))) : all
-      const { startIndex, count } = parsePage(query)
+      const asked = parsePage(query)
+      if (asked.kind === 'cursor') throw invalidValue('cursors need a server')
+      const { startIndex, count } = asked
       const page = found.slice(startIndex - 1, startIndex - 1 + count)
-      const counts = { totalResults: found.length, startIndex, itemsPerPage: page.length }
-      return { status: 200, body: listResponse(page.map(shown), counts) }
+      return { status: 200, body: listResponse(page.map(shown), { totalResults: found.length, startIndex }) }
     }
     const current = entries.get(id)
     if (!current) throw notFound(`no ${id}`)

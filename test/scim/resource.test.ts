@@ -1,7 +1,6 @@
 import t from 'tap'
 import { equalResources, foldResource, readResource, renderResource } from '../../src/scim/resource.ts'
-import { groupType, userType } from '../../src/scim/resource-types.ts'
-import { ENTERPRISE, GROUP, refusal, rfc, USER } from './examples.ts'
+import { ENTERPRISE, GROUP, groupType, refusal, rfc, USER, userType } from './examples.ts'
 
 const read = (attributes: object) => readResource(userType, { schemas: [USER], userName: 'b', ...attributes })
 const others = (attributes: object) => {

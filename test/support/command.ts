@@ -26,7 +26,8 @@ export function startCommand(
   env: Readonly<Record<string, string>> = {},
   nodeArgs: readonly string[] = [],
 ): RunningCommand {
-  const child = spawn(process.execPath, [...nodeArgs, MAIN, ...args], {
+  // The test runner's hooks, which it puts into NODE_OPTIONS of every child, would cost a quarter of the start.
+  const child = spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, ...nodeArgs, MAIN, ...args], {
     env: { PATH: process.env.PATH ?? '', NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? '', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

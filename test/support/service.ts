@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { sql } from 'kysely'
 import type { Test } from 'tap'
 import { systemClock } from '../../src/clock.ts'
@@ -57,7 +58,7 @@ export async function startTestService(t: Test, options: TestServiceOptions = {}
       LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
       ...options.env,
     },
-    () => '',
+    (path) => readFileSync(path, 'utf8'),
   )
   const running = await startService({
     config,
