@@ -73,6 +73,8 @@ export interface DirtyUserTable {
   leased_until: Date | null
   failure: string | null
   failure_detail: string | null
+  removal: Defaulted<boolean>
+  failed: GeneratedAlways<boolean>
 }
 
 export interface DutyTable {

@@ -58,10 +58,12 @@ async function changeGroup(
     const current = requireFound('Group', id, await context.groups.lock(trx, tenantId, id))
     requireMatch(ifMatch, current)
     const next = change(current.attributes)
-    const changed = await changeMembers(trx, tenantId, id, memberChanges)
+    const { joined, left } = await changeMembers(trx, tenantId, id, memberChanges)
+    const changed = [...joined, ...left]
     const renamed = next.displayName !== current.attributes.displayName
-    const affected = renamed ? [...changed, ...(await memberIds(trx, tenantId, id))] : changed
-    await markDirty(trx, tenantId, [...new Set(affected)])
+    const losing = renamed ? [...left, ...(await memberIds(trx, tenantId, id))] : left
+    const affected = [...new Set([...changed, ...losing])]
+    await markDirty(trx, tenantId, affected, losing)
     if (!equalResources(current.attributes, next)) {
       return { group: await context.groups.update(trx, tenantId, id, next), dirty: affected.length > 0 }
     }

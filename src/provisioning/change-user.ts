@@ -62,7 +62,7 @@ async function changeUser(
     const keepsAccess = deactivated && (await groupIdsOf(trx, tenantId, id)).length > 0
     if (!isActive(current.attributes) && isActive(next)) await awaitAgain(trx, tenantId, id)
     const dirty = concernsAccount(id, current.attributes, next)
-    if (dirty) await markDirty(trx, tenantId, [id])
+    if (dirty) await markDirty(trx, tenantId, [id], deactivated ? [id] : [])
     return { user, dirty, keepsAccess }
   }).catch(rejectTakenUserName)
   if (result.keepsAccess) {

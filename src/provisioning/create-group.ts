@@ -19,9 +19,9 @@ export async function createGroup(
   await context.checkGroupName(displayName)
   const { group, joined } = await inTransaction(context.db, async (trx) => {
     const inserted = await context.groups.insert(trx, tenantId, id, attributes)
-    const changed = await changeMembers(trx, tenantId, id, [{ kind: 'add', values: members }])
-    await markDirty(trx, tenantId, changed)
-    return { group: inserted, joined: changed.length }
+    const { joined } = await changeMembers(trx, tenantId, id, [{ kind: 'add', values: members }])
+    await markDirty(trx, tenantId, joined)
+    return { group: inserted, joined: joined.length }
   }).catch(rejectTakenDisplayName)
   if (joined > 0) context.onDirty()
   return group

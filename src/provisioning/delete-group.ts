@@ -18,7 +18,7 @@ export async function deleteGroup(
     await lockAccounts(trx, tenantId, members)
     await context.groups.delete(trx, tenantId, id)
     await refreshStanding(trx, tenantId, members)
-    await markDirty(trx, tenantId, members)
+    await markDirty(trx, tenantId, members, members)
   })
   context.onDirty()
 }

@@ -24,7 +24,7 @@ export async function deleteUser(
     await markDeleted(trx, tenantId, id)
     await context.groups.touch(trx, tenantId, groupIds)
     await context.users.delete(trx, tenantId, id)
-    await markDirty(trx, tenantId, [id])
+    await markDirty(trx, tenantId, [id], [id])
   })
   context.onDirty()
 }

@@ -24,7 +24,7 @@ interface MembershipDelta {
 }
 
 /**
- * Applies member operations to a group that the caller has locked, and returns the users whose membership changed. A
+ * Applies member operations to a group that the caller has locked, and returns who joined and who left. A
  * value that no user is known by refuses the whole request. One to be removed that has the form of our ids is let pass:
  * it is that of a user who was deleted, and so has left already.
  */
@@ -33,8 +33,8 @@ export async function changeMembers(
   tenantId: number,
   groupId: string,
   changes: readonly MemberChange[],
-): Promise<string[]> {
-  if (changes.length === 0) return []
+): Promise<{ joined: string[]; left: string[] }> {
+  if (changes.length === 0) return { joined: [], left: [] }
   const matches = await resolveMembers(trx, tenantId, changes.flatMap(namedValues))
   const delta = await foldChanges(trx, tenantId, groupId, changes, matches)
   const named = [...delta.join, ...delta.leave]
@@ -54,7 +54,7 @@ export async function changeMembers(
   await removeMembers(trx, tenantId, groupId, leaving)
   await addMembers(trx, tenantId, groupId, joining)
   await refreshStanding(trx, tenantId, changed)
-  return changed
+  return { joined: joining, left: leaving }
 }
 
 const namedValues = (change: MemberChange): readonly string[] =>

@@ -30,39 +30,71 @@ export interface Failure {
 /**
  * Marks users as needing reconciliation, in the transaction that changes what they should have. A new change forgets
  * the back-off of an old one. The rows are written in the order of ids, so that two such transactions cannot deadlock.
+ *
+ * @param removals those of the users from whom the change takes access away: they are seen to first
  */
 export async function markDirty(
   trx: Transaction<Database>,
   tenantId: number,
   userIds: readonly string[],
+  removals: readonly string[] = [],
 ): Promise<void> {
   if (userIds.length === 0) return
+  const losing = new Set(removals)
   await sql`
-    insert into dirty_user (tenant_id, user_id)
-    select ${tenantId}::integer, changed.id from unnest(${userIds}::uuid[]) as changed (id)
+    insert into dirty_user (tenant_id, user_id, removal)
+    select ${tenantId}::integer, changed.id, changed.removal
+    from unnest(${userIds}::uuid[], ${userIds.map((id) => losing.has(id))}::boolean[]) as changed (id, removal)
     order by changed.id
     on conflict (tenant_id, user_id) do update
-      set generation = dirty_user.generation + 1, not_before = now(), attempts = 0`.execute(trx)
+      set generation = dirty_user.generation + 1, not_before = now(), attempts = 0,
+          removal = dirty_user.removal or excluded.removal`.execute(trx)
 }
 
+interface Lane {
+  readonly removal: boolean
+  readonly failed: boolean
+}
+
+const lane = (removal: boolean, failed: boolean): Lane => ({ removal, failed })
+
 /**
- * Claims up to `limit` users that are due and that nobody holds. Those that never failed come first, so that no number of
- * accounts that cannot be mended keeps a new change waiting.
+ * In what order users are claimed. Most of the time those that never failed come first, so that no number of accounts that
+ * cannot be mended keeps a new change waiting; now and then those that failed do, so that no number of new changes keeps them
+ * waiting. Either way removals come before grants.
  */
-export async function claimDirty(db: Kysely<Database>, limit: number): Promise<Claim[]> {
+const LANES: Readonly<Record<'fresh' | 'failed', readonly Lane[]>> = {
+  fresh: [lane(true, false), lane(false, false), lane(true, true), lane(false, true)],
+  failed: [lane(true, true), lane(true, false), lane(false, true), lane(false, false)],
+}
+
+/** Claims up to `limit` users that are due and that nobody holds. */
+export async function claimDirty(
+  db: Kysely<Database>,
+  limit: number,
+  first: keyof typeof LANES = 'fresh',
+): Promise<Claim[]> {
   const lease = randomUUID()
+  // Each lane is one short range of the index, which a limit that the planner knows makes it use even on fresh rows.
+  const lanes = LANES[first].map(
+    ({ removal, failed }, index) => sql`${laneName(index)} as (
+      select tenant_id, user_id, ${sql.lit(index)} as lane from dirty_user
+      where removal = ${sql.lit(removal)} and failed = ${sql.lit(failed)}
+        and not_before <= now() and (leased_until is null or leased_until < now())
+      order by not_before, user_id
+      limit ${limit}
+      for update skip locked
+    )`,
+  )
+  const due = LANES[first].map((_, index) => sql`select * from ${laneName(index)}`)
   const { rows } = await sql<{
     tenant_id: number
     user_id: string
     generation: string
     attempts: number
   }>`
-    with due as (
-      select tenant_id, user_id from dirty_user
-      where not_before <= now() and (leased_until is null or leased_until < now())
-      order by (failure is not null), not_before, user_id
-      limit ${limit}
-      for update skip locked
+    with ${sql.join(lanes)}, due as (
+      ${sql.join(due, sql` union all `)} order by lane limit ${limit}
     )
     update dirty_user
     set lease = ${lease}, leased_until = now() + make_interval(secs => ${LEASE_SECONDS}),
@@ -80,6 +112,8 @@ export async function claimDirty(db: Kysely<Database>, limit: number): Promise<C
     attempts: row.attempts - 1,
   }))
 }
+
+const laneName = (index: number) => sql.raw(`lane_${index}`)
 
 /** Prolongs claims, as far as they are still held. A row that somebody has locked is left for the next time. */
 export async function renewClaims(db: Kysely<Database>, claims: readonly Claim[]): Promise<void> {

@@ -84,6 +84,7 @@ export function createWorker(options: WorkerOptions): Worker {
   let loop: Promise<void> | undefined
   let wakeUp: () => void = () => {}
   let awake = false
+  let rounds = 0
 
   function wake(): void {
     awake = true
@@ -109,7 +110,7 @@ export function createWorker(options: WorkerOptions): Worker {
     const free = options.concurrency - inFlight.size
     const places = free > 0 ? admitted(breaker, free, inFlight.size, options.monotonic()) : 0
     if (places === 0) return 0
-    const claims = await claimDirty(db, places)
+    const claims = await claimDirty(db, places, rounds++ % 4 === 3 ? 'failed' : 'fresh')
     for (const each of claims) {
       const run = reconcile(each).finally(() => {
         inFlight.delete(each)

@@ -1,0 +1,8 @@
+-- Whether one of the changes takes access away. Such users are claimed before those who only gain some.
+alter table dirty_user
+  add column removal boolean not null default false,
+  add column failed boolean not null generated always as (failure is not null) stored;
+
+drop index dirty_user_due;
+-- One lane for each pair, in each of which users are claimed in the order in which they became due.
+create index dirty_user_due on dirty_user (removal, failed, not_before, user_id);
