@@ -28,7 +28,8 @@ import { together } from './provisioning/together.ts'
 import { createCallGate } from './reconcile/call-gate.ts'
 import { measureBacklog } from './reconcile/dirty-set.ts'
 import { createResync, type Resync } from './reconcile/resync.ts'
-import { createWorker, type Worker } from './reconcile/worker.ts'
+import { createRoleWatch } from './reconcile/role-watch.ts'
+import { createWorker, type Duty, type Worker } from './reconcile/worker.ts'
 import { createResourceTypes } from './scim/resource-types.ts'
 
 export interface ServiceParts {
@@ -43,6 +44,7 @@ export interface Service {
   readonly metricsServer: FastifyInstance | undefined
   readonly worker: Worker
   readonly resync: Resync
+  readonly roleWatch: Duty
   readonly metrics: Metrics
   /** Starts the duties that are on, once the servers listen. */
   start(): void
@@ -52,6 +54,10 @@ export interface Service {
 
 /** How long Entra's request may wait for the role list, when a group is created or renamed. */
 const ROLE_LIST_PATIENCE_MS = 3000
+/** After how long a parked user is tried again even if there is no resync. */
+const PARKED_MS = 3_600_000
+/** How often to look for new roles, at most. */
+const ROLE_WATCH_MS = 5000
 /** How often to look for users that another process marked. */
 const POLL_MS = 500
 /** What a stop waits for, at most; together less than the 9.5 s after which the process ends all the same. */
@@ -83,6 +89,7 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
       return { ...backlog, accounts, inactiveWithAccess, credentials }
     },
     circuitOpen: () => worker.circuitOpen,
+    credentialsRefused: () => worker.credentialsRefused,
     onError: (error) => log.warn({ err: error }, 'the metrics that are read from the database are stale'),
   })
 
@@ -125,12 +132,20 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
       ),
     concurrency: config.campaignManagerConcurrency,
     pollMs: POLL_MS,
-    waiting: { baseMs: 5000, maxMs: 120_000 },
+    parkedMs: PARKED_MS,
     failed: { baseMs: 1000, maxMs: 300_000 },
     monotonic: clock.monotonic,
     random: Math.random,
     log,
     observe: metrics.reconciled,
+  })
+  const roleWatch = createRoleWatch({
+    db,
+    reasons: ['role_unknown', 'placeholder_missing'],
+    listRoles: () => roleCatalog.get(),
+    intervalMs: Math.max(ROLE_WATCH_MS, config.roleCacheSeconds * 1000),
+    onDirty: worker.wake,
+    log,
   })
   const resync = createResync({
     db,
@@ -196,15 +211,17 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
     metricsServer,
     worker,
     resync,
+    roleWatch,
     metrics,
     start() {
       if (!config.reconcile) return
       worker.start()
       resync.start()
+      roleWatch.start()
     },
     async stop() {
       stopping = true
-      await within(RECONCILE_PATIENCE_MS, Promise.all([resync.stop(), worker.stop()]))
+      await within(RECONCILE_PATIENCE_MS, Promise.all([resync.stop(), roleWatch.stop(), worker.stop()]))
       // What is still under way is broken off, and so gives its users back, for this or another process to begin anew.
       closing.abort()
       await campaignManager.close()

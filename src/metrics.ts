@@ -14,6 +14,7 @@ export interface MetricsOptions {
   /** Rejects while the store cannot be asked: the gauges then keep what they last showed. */
   readonly readStore: () => Promise<StoreReadings>
   readonly circuitOpen: () => boolean
+  readonly credentialsRefused: () => boolean
   readonly onError: (error: unknown) => void
 }
 
@@ -33,7 +34,12 @@ const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10
 const STANDINGS = ['awaiting', 'assigned', 'released', 'deleted']
 
 /** Every metric of the service, on a registry of its own. Names are part of the service's interface. */
-export function createMetrics({ readStore, circuitOpen, onError }: MetricsOptions): Metrics {
+export function createMetrics({
+  readStore,
+  circuitOpen,
+  credentialsRefused,
+  onError,
+}: MetricsOptions): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
@@ -106,6 +112,10 @@ export function createMetrics({ readStore, circuitOpen, onError }: MetricsOption
     'campaign_manager_circuit_open',
     '1 while this process asks nothing of Campaign Manager',
   )
+  const credentials = gauge(
+    'campaign_manager_credentials_refused',
+    '1 while Campaign Manager does not accept the credentials of this process',
+  )
   const accounts = new Gauge({
     name: `${PREFIX}accounts`,
     help: 'SCIM users by standing',
@@ -115,6 +125,7 @@ export function createMetrics({ readStore, circuitOpen, onError }: MetricsOption
 
   async function refresh(): Promise<void> {
     circuit.set(circuitOpen() ? 1 : 0)
+    credentials.set(credentialsRefused() ? 1 : 0)
     const readings = await readStore()
     pending.set(readings.pending)
     failing.set(readings.failing)

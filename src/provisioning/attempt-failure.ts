@@ -3,24 +3,34 @@ import type { Attempt } from '../reconcile/worker.ts'
 import { ACCOUNT_LINKED_ELSEWHERE, AccountTakenError } from './delivery-record.ts'
 
 /**
- * What a failed call means: `waiting` for somebody to change something about this user, or `failed`, to be tried again;
- * and then whether it says something of this account or of Campaign Manager as a whole.
+ * What a failed call means.
+ *
+ * conflict     the account, or the list of roles, is not what it was when it was read: read again and compute anew
+ * retry        nothing is known to have happened: later again, for as long as it takes
+ * credentials  every other call would fail too: stop asking, tell somebody, keep the work
+ * permanent    nothing will change until somebody changes something: parked with the reason
  */
-const meaning: Record<CampaignManagerErrorCode, 'waiting' | 'account' | 'campaign_manager'> = {
-  unauthorized: 'campaign_manager',
-  forbidden: 'campaign_manager',
-  rate_limited: 'campaign_manager',
-  internal: 'campaign_manager',
-  unavailable: 'campaign_manager',
-  timeout: 'campaign_manager',
-  network: 'campaign_manager',
-  malformed: 'campaign_manager',
-  not_found: 'account',
-  user_exists: 'account',
-  precondition_failed: 'account',
-  role_unknown: 'waiting',
-  invalid: 'waiting',
+type Meaning = 'conflict' | 'retry' | 'credentials' | 'permanent'
+
+const meanings: Record<CampaignManagerErrorCode, Meaning> = {
+  precondition_failed: 'conflict',
+  user_exists: 'conflict',
+  not_found: 'conflict',
+  role_unknown: 'conflict',
+  rate_limited: 'retry',
+  internal: 'retry',
+  unavailable: 'retry',
+  timeout: 'retry',
+  network: 'retry',
+  malformed: 'retry',
+  // May concern this one account alone; if it concerns all, the circuit breaker finds out.
+  forbidden: 'retry',
+  unauthorized: 'credentials',
+  invalid: 'permanent',
 }
+
+export const isConflict = (error: unknown): error is CampaignManagerError =>
+  error instanceof CampaignManagerError && meanings[error.code] === 'conflict'
 
 /** Another user holds the account of this user's address, or is still giving it up. */
 export const linkedElsewhere: Attempt = {
@@ -29,17 +39,22 @@ export const linkedElsewhere: Attempt = {
   detail: "the Campaign Manager account with the user's e-mail address is linked to another user",
 }
 
-/** Rethrows what is not Campaign Manager's doing. */
+/**
+ * How an attempt ends that such a call put an end to. A conflict that did not go away after several looks is left for
+ * later, and a role that stays unknown is waited for. Rethrows what is not Campaign Manager's doing.
+ */
 export function attemptFailed(error: unknown): Attempt {
   if (error instanceof AccountTakenError) return linkedElsewhere
   if (!(error instanceof CampaignManagerError)) throw error
-  const scope = meaning[error.code]
-  if (scope === 'waiting') return { kind: 'waiting', reason: error.code, detail: error.message }
+  const { code: reason, message: detail, retryAfterMs } = error
+  const meaning = meanings[reason]
+  if (meaning === 'permanent' || reason === 'role_unknown') return { kind: 'waiting', reason, detail }
   return {
     kind: 'failed',
-    scope,
-    reason: error.code,
-    detail: error.message,
-    ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),
+    scope:
+      meaning === 'conflict' ? 'account' : meaning === 'credentials' ? 'credentials' : 'campaign_manager',
+    reason,
+    detail,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
   }
 }

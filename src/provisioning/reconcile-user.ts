@@ -1,5 +1,4 @@
 import type { CampaignManager } from '../campaign-manager/campaign-manager.ts'
-import { CampaignManagerError } from '../campaign-manager/errors.ts'
 import type { RoleCatalog } from '../campaign-manager/role-catalog.ts'
 import {
   type AccountRecord,
@@ -11,7 +10,7 @@ import type { Claim } from '../reconcile/dirty-set.ts'
 import type { Attempt } from '../reconcile/worker.ts'
 import { sameRoles } from '../roles/role-rule.ts'
 import { accountExternalId, accountFields } from './account-fields.ts'
-import { attemptFailed, linkedElsewhere } from './attempt-failure.ts'
+import { attemptFailed, isConflict, linkedElsewhere } from './attempt-failure.ts'
 import { type DeliveryContext, deliverPlan } from './deliver-plan.ts'
 import { type FoundAccount, findAccount } from './find-account.ts'
 import { type AccountPlan, type AccountPolicies, planAccount } from './plan-account.ts'
@@ -40,19 +39,14 @@ export async function reconcileUser(context: ReconcileContext, claim: Claim): Pr
     try {
       return await reconcileOnce(context, claim, roleRefused)
     } catch (error) {
-      if (hasCode(error, ['role_unknown'])) {
+      if (!isConflict(error) || conflicts >= MAX_CONFLICTS) return attemptFailed(error)
+      if (error.code === 'role_unknown') {
         context.roleCatalog.invalidate()
         roleRefused = true
       }
-      // The account, or the list of roles, is not what it was when it was read: the answer is to read again, not to wait.
-      const isConflict = hasCode(error, ['precondition_failed', 'user_exists', 'not_found', 'role_unknown'])
-      if (!isConflict || conflicts >= MAX_CONFLICTS) return attemptFailed(error)
     }
   }
 }
-
-const hasCode = (error: unknown, codes: readonly CampaignManagerError['code'][]): boolean =>
-  error instanceof CampaignManagerError && codes.includes(error.code)
 
 async function reconcileOnce(
   context: ReconcileContext,

@@ -3,15 +3,17 @@
  * the pause one attempt at a time probes; its success closes the breaker, its failure opens it for longer.
  */
 export interface BreakerState {
-  /** Failures in a row that concerned Campaign Manager as a whole, not one account. */
-  readonly failures: number
+  /** Users of whom an attempt failed for a reason that may concern Campaign Manager as a whole, since the last success. */
+  readonly failing: ReadonlySet<string>
+  /** Failures that opened it, or kept it open, in a row. */
+  readonly openings: number
   /** On the monotonic clock, in milliseconds; undefined while closed. */
   readonly openUntil: number | undefined
 }
 
-export const closedBreaker: BreakerState = { failures: 0, openUntil: undefined }
+export const closedBreaker: BreakerState = { failing: new Set(), openings: 0, openUntil: undefined }
 
-/** So many failures in a row are no coincidence of single calls. */
+/** So many users in a row are no coincidence. One whose account always fails never opens it, however often it is tried. */
 const THRESHOLD = 5
 const BASE_PAUSE_MS = 1000
 const MAX_PAUSE_MS = 60_000
@@ -26,20 +28,32 @@ export const isOpen = (state: BreakerState): boolean => state.openUntil !== unde
 
 export const afterSuccess = (): BreakerState => closedBreaker
 
-/**
- * @param retryAfterMs what Campaign Manager asked for: obeyed at the first time, without waiting for the threshold
- * @param random from 0 up to 1
- */
+export interface BreakerFailure {
+  readonly userId: string
+  /** What Campaign Manager asked for: obeyed at the first time, without waiting for the threshold. */
+  readonly retryAfterMs: number | undefined
+  /** The credentials were refused: every other call would fail too, and asking often helps nobody. */
+  readonly credentials: boolean
+}
+
+/** @param random from 0 up to 1 */
 export function afterFailure(
   state: BreakerState,
   now: number,
-  retryAfterMs: number | undefined,
+  { userId, retryAfterMs, credentials }: BreakerFailure,
   random: number,
 ): BreakerState {
   // What was in flight when the breaker opened says nothing new.
   if (state.openUntil !== undefined && now < state.openUntil) return state
-  const failures = state.failures + 1
-  if (failures < THRESHOLD && retryAfterMs === undefined) return { failures, openUntil: undefined }
-  const pause = Math.min(MAX_PAUSE_MS, BASE_PAUSE_MS * 2 ** Math.max(0, Math.min(failures - THRESHOLD, 16)))
-  return { failures, openUntil: now + Math.max(retryAfterMs ?? 0, pause / 2 + (pause / 2) * random) }
+  const failing = new Set(state.failing).add(userId)
+  const opens =
+    state.openUntil !== undefined || failing.size >= THRESHOLD || retryAfterMs !== undefined || credentials
+  if (!opens) return { ...state, failing }
+  const doubled = BASE_PAUSE_MS * 2 ** Math.min(state.openings, 16)
+  const pause = credentials ? MAX_PAUSE_MS : Math.min(MAX_PAUSE_MS, doubled)
+  return {
+    failing: new Set(),
+    openings: state.openings + 1,
+    openUntil: now + Math.max(retryAfterMs ?? 0, pause / 2 + (pause / 2) * random),
+  }
 }

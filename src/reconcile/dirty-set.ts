@@ -207,17 +207,24 @@ export async function postponeClaim(
     .execute()
 }
 
-/** So many are looked at again at a time; the others come when their wait is over. */
-const HASTEN_LIMIT = 100
-
-/** Makes those due at once who wait for this reason. One that is being worked on counts as changed, and is looked at anew. */
-export async function hastenWaiting(trx: Transaction<Database>, reason: string): Promise<void> {
-  await sql`
+/**
+ * Makes those due at once who wait for this reason, and returns how many. One that is being worked on counts as changed, and
+ * is looked at anew.
+ */
+export async function hastenWaiting(trx: Transaction<Database>, reason: string): Promise<number> {
+  const { numAffectedRows } = await sql`
     update dirty_user set not_before = now(), generation = generation + 1
     where (tenant_id, user_id) in (
-      select tenant_id, user_id from dirty_user where failure = ${reason}
-      limit ${HASTEN_LIMIT} for update skip locked
+      select tenant_id, user_id from dirty_user where failure = ${reason} for update skip locked
     )`.execute(trx)
+  return Number(numAffectedRows)
+}
+
+/** Whether users wait for one of these reasons. */
+export async function isAnybodyWaiting(db: Kysely<Database>, reasons: readonly string[]): Promise<boolean> {
+  const { rows } = await sql`
+    select from dirty_user where failure = any(${reasons}::text[]) limit 1`.execute(db)
+  return rows.length > 0
 }
 
 const dirtyRow = (db: Kysely<Database>, claim: Claim) =>

@@ -24,11 +24,11 @@ export type Attempt =
   | { readonly kind: 'done'; readonly outcome: 'unchanged' | 'created' | 'replaced' | 'deleted' | 'released' }
   /** Another process holds the user now. */
   | { readonly kind: 'lost' }
-  /** Nothing will change until somebody changes something, but it is looked at again all the same. */
+  /** Nothing will change until somebody changes something: parked, and looked at again only then, or after a long time. */
   | ({ readonly kind: 'waiting' } & Failure)
   | ({
       readonly kind: 'failed'
-      readonly scope: 'account' | 'campaign_manager'
+      readonly scope: 'account' | 'campaign_manager' | 'credentials'
       readonly retryAfterMs?: number
     } & Failure)
 
@@ -45,6 +45,8 @@ export interface Worker extends Duty {
   /** Says that there may be work: called after a change was committed by this process. */
   wake(): void
   readonly circuitOpen: boolean
+  /** The last answer was that Campaign Manager does not accept the credentials. */
+  readonly credentialsRefused: boolean
 }
 
 export interface WorkerOptions {
@@ -53,8 +55,8 @@ export interface WorkerOptions {
   readonly concurrency: number
   /** How often to look for work that other processes committed. */
   readonly pollMs: number
-  /** How long a user waits whose role, account or address somebody must mend first. */
-  readonly waiting: BackoffPolicy
+  /** After how long a parked user is looked at all the same, should nothing have made it due before. */
+  readonly parkedMs: number
   readonly failed: BackoffPolicy
   readonly monotonic: () => number
   readonly random: () => number
@@ -85,6 +87,7 @@ export function createWorker(options: WorkerOptions): Worker {
   let wakeUp: () => void = () => {}
   let awake = false
   let rounds = 0
+  let credentialsRefused = false
 
   function wake(): void {
     awake = true
@@ -150,16 +153,23 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   async function settle(claim: Claim, attempt: Attempt): Promise<void> {
-    if (attempt.kind === 'failed' && attempt.scope === 'campaign_manager') {
-      breaker = afterFailure(breaker, options.monotonic(), attempt.retryAfterMs, options.random())
+    if (attempt.kind === 'failed' && attempt.scope !== 'account') {
+      const credentials = attempt.scope === 'credentials'
+      const failure = { userId: claim.userId, retryAfterMs: attempt.retryAfterMs, credentials }
+      breaker = afterFailure(breaker, options.monotonic(), failure, options.random())
+      credentialsRefused = credentials
+      if (credentials) log.error({ detail: attempt.detail }, 'Campaign Manager refuses the credentials')
     } else if (attempt.kind === 'done') {
       // Who waits may have been told so without asking Campaign Manager anything.
       breaker = afterSuccess()
+      credentialsRefused = false
     }
     if (attempt.kind === 'done' || attempt.kind === 'lost') return
     if (stopping && attempt.kind === 'failed') return releaseClaim(db, claim)
-    const policy = attempt.kind === 'waiting' ? options.waiting : options.failed
-    const delay = backoffMs(claim.attempts + 1, options.random(), policy)
+    const delay =
+      attempt.kind === 'waiting'
+        ? options.parkedMs * (0.5 + options.random() / 2)
+        : backoffMs(claim.attempts + 1, options.random(), options.failed)
     const asked = attempt.kind === 'failed' ? (attempt.retryAfterMs ?? 0) : 0
     await postponeClaim(db, claim, attempt, Math.max(delay, asked))
   }
@@ -209,6 +219,9 @@ export function createWorker(options: WorkerOptions): Worker {
     wake,
     get circuitOpen() {
       return isOpen(breaker)
+    },
+    get credentialsRefused() {
+      return credentialsRefused
     },
   }
 }

@@ -20,7 +20,7 @@ function workerOf(db: Kysely<Database>, attempt: (userId: string) => Attempt) {
     attempt: async ({ userId }) => attempt(userId),
     concurrency: 10,
     pollMs: 60_000,
-    waiting: anHour,
+    parkedMs: 3_600_000,
     failed: anHour,
     monotonic: () => clock.now,
     random: () => 0.5,
