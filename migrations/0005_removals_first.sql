@@ -1,6 +1,8 @@
--- Whether one of the changes takes access away. Such users are claimed before those who only gain some.
+-- Since when one of the changes takes access away that the account may still give. Such users are claimed before those who
+-- only gain some.
 alter table dirty_user
-  add column removal boolean not null default false,
+  add column removal_since timestamptz,
+  add column removal boolean not null generated always as (removal_since is not null) stored,
   add column failed boolean not null generated always as (failure is not null) stored;
 
 drop index dirty_user_due;

@@ -5,6 +5,7 @@ export interface StoreReadings {
   readonly pending: number
   readonly failing: number
   readonly oldestSeconds: number
+  readonly oldestRemovalSeconds: number
   readonly accounts: ReadonlyMap<string, number>
   readonly inactiveWithAccess: number
   readonly credentials: readonly { tenant: string; credential: string; expirySeconds: number }[]
@@ -100,6 +101,20 @@ export function createMetrics({
     'reconcile_oldest_pending_seconds',
     'Age of the oldest change that Campaign Manager has not confirmed',
   )
+  const oldestRemoval = gauge(
+    'reconcile_oldest_removal_seconds',
+    'Age of the oldest removal of access that Campaign Manager has not confirmed',
+  )
+  const lastScimWrite = gauge(
+    'last_scim_write_timestamp_seconds',
+    'When a SCIM client last changed something through this process, or when the process started',
+  )
+  const lastCampaignManagerWrite = gauge(
+    'last_campaign_manager_write_timestamp_seconds',
+    'When this process last wrote to Campaign Manager with success, or when it started',
+  )
+  lastScimWrite.setToCurrentTime()
+  lastCampaignManagerWrite.setToCurrentTime()
   const failing = gauge(
     'reconcile_failing',
     'Pending users whose last attempt failed or is waiting for somebody',
@@ -130,6 +145,7 @@ export function createMetrics({
     pending.set(readings.pending)
     failing.set(readings.failing)
     oldest.set(readings.oldestSeconds)
+    oldestRemoval.set(readings.oldestRemovalSeconds)
     inactive.set(readings.inactiveWithAccess)
     credentialExpiry.reset()
     for (const { tenant, credential, expirySeconds } of readings.credentials) {
@@ -139,13 +155,21 @@ export function createMetrics({
   }
 
   return {
-    httpRequest: (method, route, status, seconds) =>
-      httpRequests.observe({ method, route, status: String(status) }, seconds),
+    httpRequest(method, route, status, seconds) {
+      httpRequests.observe({ method, route, status: String(status) }, seconds)
+      const isWrite = !['GET', 'HEAD', 'OPTIONS'].includes(method) && !route.endsWith('/.search')
+      if (isWrite && status < 300) lastScimWrite.setToCurrentTime()
+    },
     reconciled(outcome, seconds) {
       reconciled.inc({ outcome })
       reconcileDuration.observe(seconds)
     },
-    campaignManagerRequest: (operation, outcome, seconds) => calls.observe({ operation, outcome }, seconds),
+    campaignManagerRequest(operation, outcome, seconds) {
+      calls.observe({ operation, outcome }, seconds)
+      if (/^(create|replace|delete)_/.test(operation) && outcome === 'ok') {
+        lastCampaignManagerWrite.setToCurrentTime()
+      }
+    },
     roleChange: (change, count) => roleChanges.inc({ change }, count),
     drift: (kind) => drift.inc({ kind }),
     authFailure: (reason) => authFailures.inc({ reason }),

@@ -73,14 +73,41 @@ export interface DirtyUserTable {
   leased_until: Date | null
   failure: string | null
   failure_detail: string | null
-  removal: Defaulted<boolean>
+  removal_since: ColumnType<Date | null, Date | null | undefined, Date | null>
+  removal: GeneratedAlways<boolean>
   failed: GeneratedAlways<boolean>
 }
 
-export interface DutyTable {
-  tenant_id: number
-  name: 'resync'
-  next_run_at: Date
+/** One row. */
+export interface InventoryWalkTable {
+  singleton: Generated<boolean>
+  due_at: Date
+  lease: string | null
+  leased_until: Date | null
+  walk: string | null
+  began: Date | null
+  stage: 'pages' | 'missing' | 'strays' | null
+  place: string | null
+  steps: Defaulted<number>
+}
+
+export interface InventoryAccountTable {
+  walk: string
+  campaign_manager_id: string
+  external_id: string | null
+  linked: boolean
+  seen_at: Generated<Date>
+}
+
+export interface DriftFindingTable {
+  finding_id: GeneratedAlways<string>
+  walk: string
+  tenant_id: number | null
+  user_id: string | null
+  campaign_manager_id: string | null
+  kind: 'account_missing' | 'roles_missing' | 'roles_extra' | 'disabled' | 'edited' | 'orphan' | 'duplicate'
+  detail: string
+  found_at: Generated<Date>
 }
 
 export interface ServiceKeyTable {
@@ -96,6 +123,8 @@ export interface Database {
   scim_group: ResourceTable
   group_member: GroupMemberTable
   dirty_user: DirtyUserTable
-  duty: DutyTable
+  inventory_walk: InventoryWalkTable
+  inventory_account: InventoryAccountTable
+  drift_finding: DriftFindingTable
   service_key: ServiceKeyTable
 }

@@ -12,7 +12,7 @@ import {
   recordRefused,
   recordWritePending,
 } from '../directory/account-record.ts'
-import { type Claim, finishClaim, hastenWaiting, holdClaim } from '../reconcile/dirty-set.ts'
+import { type Claim, finishClaim, hastenWaiting, holdClaim, settleRemoval } from '../reconcile/dirty-set.ts'
 import type { Attempt } from '../reconcile/worker.ts'
 import { grantIntent, type RoleTarget } from '../roles/role-rule.ts'
 
@@ -61,7 +61,11 @@ export const recordAccount = (
   claim: Claim,
   written: ObservedAccount,
   rule: RoleTarget,
-): Promise<boolean> => whileHeld(db, claim, (trx) => record(trx, claim, written, rule))
+): Promise<boolean> =>
+  whileHeld(db, claim, async (trx) => {
+    await record(trx, claim, written, rule)
+    await settleRemoval(trx, claim)
+  })
 
 /** Records what the account holds, and that nothing more is to be done unless something changed meanwhile. */
 export async function finishObserved(

@@ -42,13 +42,13 @@ export async function markDirty(
   if (userIds.length === 0) return
   const losing = new Set(removals)
   await sql`
-    insert into dirty_user (tenant_id, user_id, removal)
-    select ${tenantId}::integer, changed.id, changed.removal
+    insert into dirty_user (tenant_id, user_id, removal_since)
+    select ${tenantId}::integer, changed.id, case when changed.removal then now() end
     from unnest(${userIds}::uuid[], ${userIds.map((id) => losing.has(id))}::boolean[]) as changed (id, removal)
     order by changed.id
     on conflict (tenant_id, user_id) do update
       set generation = dirty_user.generation + 1, not_before = now(), attempts = 0,
-          removal = dirty_user.removal or excluded.removal`.execute(trx)
+          removal_since = coalesce(dirty_user.removal_since, excluded.removal_since)`.execute(trx)
 }
 
 interface Lane {
@@ -234,21 +234,30 @@ const dirtyRow = (db: Kysely<Database>, claim: Claim) =>
     .where('user_id', '=', claim.userId)
     .where('lease', '=', claim.lease)
 
+/** The account was seen to give no more than it should. What is left to do takes nothing away, unless something changed since. */
+export async function settleRemoval(trx: Transaction<Database>, claim: Claim): Promise<void> {
+  await dirtyRow(trx, claim).set({ removal_since: null }).where('generation', '=', claim.generation).execute()
+}
+
 export interface Backlog {
   readonly pending: number
   readonly failing: number
   readonly oldestSeconds: number
+  /** Age of the oldest change that takes access away and is not confirmed. */
+  readonly oldestRemovalSeconds: number
 }
 
 export async function measureBacklog(db: Kysely<Database>): Promise<Backlog> {
-  const { rows } = await sql<{ pending: string; failing: string; oldest: number }>`
+  const { rows } = await sql<{ pending: string; failing: string; oldest: number; oldest_removal: number }>`
     select count(*) as pending, count(failure) as failing,
-           coalesce(extract(epoch from now() - min(dirty_since)), 0)::float8 as oldest
+           coalesce(extract(epoch from now() - min(dirty_since)), 0)::float8 as oldest,
+           coalesce(extract(epoch from now() - min(removal_since)), 0)::float8 as oldest_removal
     from dirty_user`.execute(db)
   const row = rows[0]
   return {
     pending: Number(row?.pending ?? 0),
     failing: Number(row?.failing ?? 0),
     oldestSeconds: row?.oldest ?? 0,
+    oldestRemovalSeconds: row?.oldest_removal ?? 0,
   }
 }

@@ -27,7 +27,8 @@ t.test('metrics carry the names that dashboards rely on', async (t) => {
   await service.scim('POST', '/Users', userBody('bob'))
   const text = await (await fetch(`${service.url}/metrics`)).text()
   const names = `http_request_duration_seconds reconcile_total reconcile_duration_seconds reconcile_pending
-    reconcile_oldest_pending_seconds reconcile_failing campaign_manager_request_duration_seconds
+    reconcile_oldest_pending_seconds reconcile_oldest_removal_seconds reconcile_failing last_scim_write_timestamp_seconds
+    last_campaign_manager_write_timestamp_seconds campaign_manager_credentials_refused campaign_manager_request_duration_seconds
     campaign_manager_circuit_open role_changes_total accounts inactive_users_with_access drift_found_total
     auth_failures_total credential_expiry_seconds`
   for (const name of names.split(/\s+/)) t.match(text, `# TYPE scim_bridge_${name} `, name)

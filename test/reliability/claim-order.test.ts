@@ -73,8 +73,8 @@ t.test('a claim reads what it takes, among many that are due and many that are n
       insert into account (tenant_id, user_id, standing)
       select 1, gen_random_uuid(), 'deleted' from generate_series(1, ${USERS}::integer) returning tenant_id, user_id
     )
-    insert into dirty_user (tenant_id, user_id, removal, not_before, failure)
-    select tenant_id, user_id, number % 7 = 0, now() + (number % 2 - 0.5) * interval '1 hour',
+    insert into dirty_user (tenant_id, user_id, removal_since, not_before, failure)
+    select tenant_id, user_id, case when number % 7 = 0 then now() end, now() + (number % 2 - 0.5) * interval '1 hour',
            case when number % 3 = 0 then 'internal' end
     from (select *, row_number() over () as number from added) as added`.execute(db)
   for (const first of ['fresh', 'failed'] as const) {
@@ -87,3 +87,30 @@ t.test('a claim reads what it takes, among many that are due and many that are n
     t.notOk(steps.includes('Seq Scan dirty_user'), 'never analysed, and yet by an index')
   }
 })
+
+t.test(
+  'a removal that was confirmed counts no more, although the user goes on waiting for something else',
+  async (t) => {
+    const service = await startTestService(t, { env: { UNKNOWN_ROLE: 'hold' } })
+    const { scim, settle, url } = service
+    const oldestRemoval = async () =>
+      Number(
+        /^scim_bridge_reconcile_oldest_removal_seconds (\S+)$/m.exec(
+          await (await fetch(`${url}/metrics`)).text(),
+        )?.[1],
+      )
+    const ann = (await scim('POST', '/Users', userBody('ann'))).body.id
+    for (const name of ['Campaign Editor', 'Agents', 'Press Office']) {
+      await scim('POST', '/Groups', groupBody(name, { members: [{ value: ann }] }))
+    }
+    await settle()
+    t.equal(await oldestRemoval(), 0)
+    const editors = (await scim('GET', '/Groups?filter=displayName+eq+"Campaign Editor"')).body.Resources[0]
+      .id
+    await scim('PATCH', `/Groups/${editors}`, removeMembers(ann))
+    t.ok((await oldestRemoval()) > 0)
+    await settle()
+    t.equal(await oldestRemoval(), 0)
+    t.strictSame(service.accounts(), { 'ann@example.com': ['Agents'] })
+  },
+)
