@@ -9,6 +9,7 @@ import {
 import { invalidFilter } from '../scim/error.ts'
 import type { Filter, FilterValue } from '../scim/filter.ts'
 import { fold } from '../scim/fold.ts'
+import { isMembers } from '../scim/members.ts'
 import { type Condition, compareLeaf, storedForm, type TextExpression } from './leaf-sql.ts'
 import { type Elements, elementsOf, leafOf, type Scope, singleValue } from './place-sql.ts'
 import { isResourceId } from './stored-resource.ts'
@@ -39,7 +40,7 @@ export function compileFilter(scope: Scope, filter: Filter): Condition {
       const elements = elementsOf(scope, filter.path)
       const holds = compileElement(filter.filter, (path) => partOf(path, elements))
       const some = sql<boolean>`exists (select from ${elements.from} and ${holds})`
-      const member = filter.path.attribute.name === 'members' ? memberNamed(filter.filter) : undefined
+      const member = isMembers(filter.path) ? memberNamed(filter.filter) : undefined
       return member === undefined ? some : sql`(${hasMember(member)} and ${some})`
     }
   }
@@ -68,7 +69,7 @@ function present(scope: Scope, path: AttributePath): Condition {
       ? sql`exists (select from ${elements.from} and ${partOf(path, elements)} is not null)`
       : sql`exists (select from ${elements.from})`
   }
-  if (attribute.name === 'meta' && !subAttribute) return sql`true`
+  if (!isInDocument(path) && attribute.name === 'meta' && !subAttribute) return sql`true`
   return sql`(${singleValue(scope, path)} is not null)`
 }
 

@@ -47,7 +47,7 @@ export async function countResources(
 ): Promise<number> {
   const counts = query.targets.map(
     (target) =>
-      sql<number>`(select count(*) from ${sql.table(tableOf(target.type))} where ${matching(tenantId, query, target)})`,
+      sql`(select count(*) from ${sql.table(tableOf(target.type))} where ${matching(tenantId, query, target)})`,
   )
   const { rows } = await sql<{ total: string }>`select ${sql.join(counts, sql` + `)} as total`.execute(db)
   return Number(rows[0]?.total)

@@ -112,8 +112,11 @@ const groups = (base: string): Elements => ({
 
 /** RFC 7643 §3: the core schema, and the extensions of which attributes are there. */
 const schemasOf = (type: ResourceType): Elements => ({
-  from: sql`unnest(array[lower(${type.schema.id}::text)] || array(
-      select lower(extension.urn) from unnest(${type.extensions.map(({ schema }) => schema.id)}::text[]) as extension (urn)
+  from: sql`unnest(array[${fold(type.schema.id)}::text] || array(
+      select extension.folded from unnest(
+        ${type.extensions.map(({ schema }) => schema.id)}::text[],
+        ${type.extensions.map(({ schema }) => fold(schema.id))}::text[]
+      ) as extension (urn, folded)
       where search ? extension.urn)) as element (urn) where true`,
   part: () => sql`element.urn`,
   order: sql`element.urn`,

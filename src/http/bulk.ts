@@ -6,13 +6,12 @@ import {
   bulkResponse,
   planBulk,
   type ReadOperation,
-  referencesOf,
   replaceReferences,
 } from '../scim/bulk.ts'
 import { invalidValue, notFound, ScimError } from '../scim/error.ts'
 import { etagOf } from '../scim/etag.ts'
 import { locationOf } from './present.ts'
-import type { ResourceUseCases } from './routes/resources.ts'
+import type { ResourceUseCases } from './resource-use-cases.ts'
 import { type ErrorAnswer, scimErrorBody } from './scim-error.ts'
 
 export interface BulkContext {
@@ -24,46 +23,48 @@ export interface BulkContext {
   /** Does all of the work, or none of it; may begin it anew. */
   readonly together: (work: (resources: readonly ResourceUseCases[]) => Promise<void>) => Promise<void>
   readonly answerOf: (error: unknown) => ErrorAnswer
+  /** Whether the error says that the store cannot serve, so that nothing more need be tried. */
+  readonly isAway: (error: unknown) => boolean
+  /** Whether the time for an answer is over, or nobody waits for it any more. */
+  readonly isOver: () => boolean
 }
 
 /**
  * Runs the operations of a bulk request, each of which succeeds or fails by itself (RFC 7644 §3.7). Resources get their ids
- * beforehand, so that others may refer to them before they are there.
+ * beforehand, so that others may refer to them before they are there. Once the store or the time is gone, the operations left
+ * are not tried, and their answer says so.
  */
 export async function runBulk(context: BulkContext, request: BulkRequest): Promise<JsonObject> {
   const { operations, failOnErrors = Number.POSITIVE_INFINITY } = request
   const run = bulkRun(context, operations)
   const results = new Map<ReadOperation, JsonObject>()
   let errors = 0
-  let away: ErrorAnswer | undefined
+  let halt: { readonly error: unknown } | undefined
   for (const step of planBulk(operations)) {
     if (errors >= failOnErrors) break
-    for (const { operation, error, success } of away ? [] : await run.step(step)) {
-      const answer = error === undefined ? undefined : context.answerOf(error)
-      results.set(operation, {
-        ...run.describe(operation),
-        ...(answer ? run.failure(answer, operation) : success),
-      })
-      if (answer) errors++
-      if (answer?.status !== 503) continue
-      // Nothing was done yet, so the whole request can be said to have failed, and be sent again.
-      if (errors === results.size) throw error
-      away = answer
-    }
-    for (const operation of step) {
-      if (away && !results.has(operation)) {
-        results.set(operation, { ...run.describe(operation), ...run.failure(away, operation) })
-      }
+    if (context.isOver()) halt ??= { error: timeIsUp() }
+    const outcomes: Outcome[] = halt ? notTried(step, halt.error) : await run.step(step)
+    for (const outcome of outcomes) {
+      results.set(outcome.operation, run.describe(outcome))
+      if (!('error' in outcome)) continue
+      errors++
+      if (!context.isAway(outcome.error)) continue
+      // Nothing is known to have been done, so that the request as a whole can be said to have failed, and be sent again.
+      if (errors === results.size) throw outcome.error
+      halt = { error: outcome.error }
     }
   }
-  return bulkResponse(operations.flatMap((operation) => listed(results.get(operation))))
+  return bulkResponse(operations.flatMap((operation) => results.get(operation) ?? []) as JsonObject[])
 }
 
-interface Outcome {
-  readonly operation: ReadOperation
-  readonly error?: unknown
-  readonly success?: JsonObject
-}
+const notTried = (step: readonly ReadOperation[], error: unknown): Outcome[] =>
+  step.map((operation) => ({ operation, error }))
+
+const timeIsUp = () => new ScimError(503, undefined, 'no time was left for this operation; send it again')
+
+type Outcome =
+  | { readonly operation: ReadOperation; readonly success: JsonObject }
+  | { readonly operation: ReadOperation; readonly error: unknown }
 
 function bulkRun(context: BulkContext, operations: readonly ReadOperation[]) {
   const { tenantId, base, requestId, resources } = context
@@ -72,6 +73,7 @@ function bulkRun(context: BulkContext, operations: readonly ReadOperation[]) {
       method === 'POST' && bulkId !== undefined ? [[bulkId, randomUUID()]] : [],
     ),
   )
+  const bulkIds = new Map([...ids].map(([bulkId, id]) => [id, bulkId]))
   const failed = new Set<string>()
 
   const idOf = (bulkId: string): string => {
@@ -149,37 +151,40 @@ function bulkRun(context: BulkContext, operations: readonly ReadOperation[]) {
     }
   }
 
+  /** Ids that the client has not seen are told by the bulkIds it knows. */
+  function failure(error: unknown): JsonObject {
+    const answer = context.answerOf(error)
+    let { detail } = answer
+    for (const id of new Set(detail.match(UUID))) {
+      const bulkId = bulkIds.get(id)
+      if (bulkId !== undefined) detail = detail.replaceAll(id, `bulkId:${bulkId}`)
+    }
+    return { status: String(answer.status), response: scimErrorBody({ ...answer, detail }, requestId) }
+  }
+
   return {
     async step(step: readonly ReadOperation[]): Promise<Outcome[]> {
       const [first] = step
       const outcomes = first && step.length === 1 ? [await alone(first)] : await circle(step.filter(isRight))
-      for (const { operation, error } of outcomes) {
-        if (error !== undefined && operation.bulkId !== undefined) failed.add(operation.bulkId)
+      for (const outcome of outcomes) {
+        const { bulkId } = outcome.operation
+        if ('error' in outcome && bulkId !== undefined) failed.add(bulkId)
       }
       return outcomes
     },
-    /** What an answer repeats of its operation; its location is known unless it was to be created. */
-    describe(operation: ReadOperation): JsonObject {
+    /** The answer to one operation; its location is known unless it was to be created. */
+    describe(outcome: Outcome): JsonObject {
+      const { operation } = outcome
       const { method, bulkId } = operation
       return {
-        ...('id' in operation && operation.id !== undefined && locationPart(context, operation, ids)),
+        ...locationPart(context, operation, ids),
         method,
         ...(bulkId !== undefined && { bulkId }),
+        ...('error' in outcome ? failure(outcome.error) : outcome.success),
       }
-    },
-    /** Ids that the client has not seen are told by the bulkIds it knows. */
-    failure(answer: ErrorAnswer, operation: ReadOperation): JsonObject {
-      let { detail } = answer
-      for (const bulkId of isRight(operation) ? referencesOf(operation) : []) {
-        const id = ids.get(bulkId)
-        if (id !== undefined) detail = detail.replaceAll(id, `bulkId:${bulkId}`)
-      }
-      return { status: String(answer.status), response: scimErrorBody({ ...answer, detail }, requestId) }
     },
   }
 }
-
-const listed = (result: JsonObject | undefined): JsonObject[] => (result ? [result] : [])
 
 const isRight = (operation: ReadOperation): operation is BulkOperation => !('fault' in operation)
 
@@ -194,10 +199,13 @@ const rankOf = (resources: readonly ResourceUseCases[], { endpoint }: BulkOperat
 
 function locationPart(
   { resources, base }: BulkContext,
-  { endpoint, id }: BulkOperation,
+  { endpoint, id }: ReadOperation,
   ids: ReadonlyMap<string, string>,
-): JsonObject | undefined {
+): JsonObject {
   const useCases = resources.find(({ type }) => type.endpoint === endpoint)
   const known = replaceReferences(id, (bulkId) => ids.get(bulkId))
-  return useCases && { location: locationOf(base, useCases.type, String(known)) }
+  if (!useCases || typeof known !== 'string' || known.startsWith('bulkId:')) return {}
+  return { location: locationOf(base, useCases.type, known) }
 }
+
+const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g

@@ -16,8 +16,14 @@ export function acceptJsonBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(
     [SCIM_MEDIA_TYPE, 'application/json'],
-    { parseAs: 'string' },
-    (request, text: string, done) => {
+    { parseAs: 'buffer' },
+    (request, bytes: Buffer, done) => {
+      const encoding = request.headers['content-encoding'] ?? 'identity'
+      if (encoding.toLowerCase() !== 'identity') {
+        return done(new ScimError(415, undefined, `a body in the encoding '${encoding}' is not understood`))
+      }
+      const text = decodeUtf8(bytes)
+      if (text === undefined) return done(invalidSyntax('the body is not valid UTF-8'))
       // A DELETE with a Content-Type and no body is fine: nothing was sent, so nothing is malformed.
       if (text === '' && request.method === 'DELETE') return done(null, undefined)
       const charset = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(request.headers['content-type'] ?? '')?.[1]
@@ -31,6 +37,15 @@ export function acceptJsonBodies(app: FastifyInstance): void {
       })
     },
   )
+}
+
+/** Undefined for what is not UTF-8: read leniently, two names could become one. */
+function decodeUtf8(bytes: Buffer): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    return undefined
+  }
 }
 
 /** Level by level, because a recursion would itself be at the mercy of the depth. */

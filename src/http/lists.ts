@@ -6,7 +6,7 @@ import { cursorCount, DEFAULT_COUNT } from '../scim/page.ts'
 import { parseQuery, type QueryParameters, type QueryTarget } from '../scim/query.ts'
 import type { Cursors } from './cursors.ts'
 import { presentProjected } from './present.ts'
-import type { ResourceUseCases } from './routes/resources.ts'
+import type { ResourceUseCases } from './resource-use-cases.ts'
 
 /** What a cursor holds: where the next part begins, and what must not change from part to part. */
 export interface CursorContent {

@@ -10,7 +10,7 @@ import { deleteUser } from '../provisioning/delete-user.ts'
 import { readGroup } from '../provisioning/read-group.ts'
 import { wantsAttribute } from '../scim/project.ts'
 import { groupElements, memberElements } from './present.ts'
-import type { ResourceUseCases } from './routes/resources.ts'
+import type { ResourceUseCases } from './resource-use-cases.ts'
 
 /** The use cases behind /Users and /Groups. */
 export function scimResources(context: ProvisioningContext): ResourceUseCases[] {

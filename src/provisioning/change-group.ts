@@ -6,7 +6,7 @@ import type { Resource } from '../scim/attribute.ts'
 import { keepImmutable } from '../scim/immutable.ts'
 import { type MemberChange, splitMemberOperations } from '../scim/members.ts'
 import { applyPatch, parsePatch } from '../scim/patch.ts'
-import { equalResources } from '../scim/resource.ts'
+import { equalResources, keepUndeclared } from '../scim/resource.ts'
 import type { ProvisioningContext } from './context.ts'
 import { rejectTakenDisplayName } from './create-group.ts'
 import { changeMembers } from './membership.ts'
@@ -22,7 +22,9 @@ export async function replaceGroup(
   ifMatch: string | undefined,
 ): Promise<StoredResource> {
   const { attributes, members } = readGroup(context.groups.type, body)
-  const replace = (current: Resource) => keepImmutable(context.groups.type, current, attributes)
+  const { type } = context.groups
+  const replace = (current: Resource) =>
+    keepUndeclared(type, current, keepImmutable(type, current, attributes))
   return changeGroup(context, tenantId, id, ifMatch, replace, [{ kind: 'replace', values: members }])
 }
 

@@ -6,7 +6,7 @@ import { markDirty } from '../reconcile/dirty-set.ts'
 import type { Resource } from '../scim/attribute.ts'
 import { keepImmutable } from '../scim/immutable.ts'
 import { applyPatch, parsePatch } from '../scim/patch.ts'
-import { equalResources, readResource } from '../scim/resource.ts'
+import { equalResources, keepUndeclared, readResource } from '../scim/resource.ts'
 import { accountExternalId, accountFields } from './account-fields.ts'
 import type { ProvisioningContext } from './context.ts'
 import { rejectTakenUserName } from './create-user.ts'
@@ -25,7 +25,11 @@ export async function replaceUser(
 ): Promise<StoredResource> {
   const replacement = readResource(context.users.type, body)
   return changeUser(context, tenantId, id, ifMatch, (current) =>
-    keepImmutable(context.users.type, current, { active: current.active !== false, ...replacement }),
+    keepUndeclared(
+      context.users.type,
+      current,
+      keepImmutable(context.users.type, current, { active: current.active !== false, ...replacement }),
+    ),
   )
 }
 

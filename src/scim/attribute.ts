@@ -51,7 +51,12 @@ export interface ResourceType {
   readonly endpoint: string
   readonly description: string
   readonly schema: Schema
-  readonly extensions: readonly { readonly schema: Schema; readonly required: boolean }[]
+  readonly extensions: readonly {
+    readonly schema: Schema
+    readonly required: boolean
+    /** Whether its attributes may be named without the URN, where the core schema leaves the name free. */
+    readonly bareNames?: boolean
+  }[]
   /** Every name that a client may give an attribute, in lower case: bare, dotted, with the URN in front. */
   readonly paths: ReadonlyMap<string, AttributePath>
   /** By URN in lower case. */
@@ -71,10 +76,8 @@ export function resourceType(declaration: Declaration, serverAttributes: readonl
   const { schema, extensions } = declaration
   const paths = new Map<string, AttributePath>()
 
-  const add = (urn: string, isExtension: boolean, attribute: Attribute) => {
-    // An extension's attribute may be named without its URN where the core schema leaves the name free: Entra sends
-    // `manager` so (fixture manager-add-bare-path).
-    const prefixes = [`${urn}:`, ...(paths.has(nameKey(attribute.name)) ? [] : [''])]
+  const add = (urn: string, isExtension: boolean, attribute: Attribute, bareNames = true) => {
+    const prefixes = [`${urn}:`, ...(bareNames && !paths.has(nameKey(attribute.name)) ? [''] : [])]
     for (const prefix of prefixes) {
       const name = nameKey(prefix + attribute.name)
       paths.set(name, { schema: urn, isExtension, attribute })
@@ -87,7 +90,8 @@ export function resourceType(declaration: Declaration, serverAttributes: readonl
 
   for (const attribute of [...serverAttributes, ...schema.attributes]) add(schema.id, false, attribute)
   for (const extension of extensions) {
-    for (const attribute of extension.schema.attributes) add(extension.schema.id, true, attribute)
+    const { schema, bareNames = false } = extension
+    for (const attribute of schema.attributes) add(schema.id, true, attribute, bareNames)
   }
   const schemas = [schema, ...extensions.map((extension) => extension.schema)]
   return { ...declaration, paths, schemas: new Map(schemas.map((each) => [nameKey(each.id), each])) }

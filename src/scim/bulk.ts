@@ -22,6 +22,8 @@ export type BulkMethod = (typeof methods)[number]
 interface Sent {
   readonly method: unknown
   readonly bulkId: string | undefined
+  readonly endpoint?: string
+  readonly id?: string | undefined
 }
 
 export interface BulkOperation extends Sent {
@@ -80,24 +82,27 @@ function requireDistinct(bulkIds: readonly string[]): void {
 }
 
 function readOperation(sent: unknown): ReadOperation {
-  if (!isObject(sent)) throw invalidSyntax('an operation must be a JSON object')
-  const operation = readNames(sent, 'an operation', ['method', 'bulkid', 'version', 'path', 'data'])
-  const bulkId =
-    typeof operation.bulkid === 'string' && operation.bulkid !== '' ? operation.bulkid : undefined
+  let operation: ReturnType<typeof readNames<'method' | 'bulkid' | 'version' | 'path' | 'data'>>
   try {
-    const method = readMethod(operation.method)
-    if (method === 'POST' && bulkId === undefined) throw invalidSyntax('a POST needs a bulkId')
-    if (method !== 'DELETE' && operation.data === undefined) throw invalidSyntax(`a ${method} needs data`)
-    return {
-      method,
-      bulkId,
-      ...readPath(method, operation.path),
-      version: readVersion(operation.version),
-      data: operation.data,
-    }
+    operation = readNames(sent, 'an operation', ['method', 'bulkid', 'version', 'path', 'data'])
   } catch (fault) {
     if (!(fault instanceof ScimError)) throw fault
-    return { method: operation.method, bulkId, fault }
+    return { method: undefined, bulkId: undefined, fault }
+  }
+  const bulkId =
+    typeof operation.bulkid === 'string' && operation.bulkid !== '' ? operation.bulkid : undefined
+  let place: { endpoint?: string; id?: string | undefined } = {}
+  try {
+    const method = readMethod(operation.method)
+    const { endpoint, id } = readPath(method, operation.path)
+    place = { endpoint, id }
+    if (method === 'POST' && bulkId === undefined) throw invalidSyntax('a POST needs a bulkId')
+    if (bulkId !== undefined && /["/]/.test(bulkId)) throw invalidSyntax(`a bulkId cannot contain '"' or '/'`)
+    if (method !== 'DELETE' && operation.data === undefined) throw invalidSyntax(`a ${method} needs data`)
+    return { method, bulkId, endpoint, id, version: readVersion(operation.version), data: operation.data }
+  } catch (fault) {
+    if (!(fault instanceof ScimError)) throw fault
+    return { method: operation.method, bulkId, ...place, fault }
   }
 }
 
@@ -108,9 +113,9 @@ function readMethod(sent: unknown): BulkMethod {
 }
 
 function readPath(method: BulkMethod, sent: unknown): { endpoint: string; id: string | undefined } {
-  const [, collection, id, ...more] = typeof sent === 'string' ? sent.replace(/\/$/, '').split('/') : []
+  const [root, collection, id, ...more] = typeof sent === 'string' ? sent.replace(/\/$/, '').split('/') : []
   const isRight = method === 'POST' ? id === undefined : id !== undefined && id !== ''
-  if (collection === undefined || !isRight || more.length > 0) {
+  if (root !== '' || collection === undefined || !isRight || more.length > 0) {
     throw invalidSyntax(
       `path must be '/Users'${method === 'POST' ? '' : " and '/' and an id"}, or with /Groups`,
     )
@@ -151,17 +156,49 @@ export function referencesOf({ id, data }: BulkOperation): Set<string> {
 }
 
 /**
- * The operations in an order in which each comes after those it refers to, and otherwise in that of the request. Those that
- * refer to each other in a circle are one step.
+ * The operations in the order in which they are to run: each after those it refers to and after earlier ones on the same
+ * resource, and otherwise in that of the request. Those that refer to each other in a circle are one step.
  */
 export function planBulk(operations: readonly ReadOperation[]): ReadOperation[][] {
+  const needs = new Map(operations.map((operation) => [operation, new Set<ReadOperation>()]))
   const creators = new Map(
     operations.flatMap((operation): [string, ReadOperation][] =>
       operation.method === 'POST' && operation.bulkId !== undefined ? [[operation.bulkId, operation]] : [],
     ),
   )
-  // Tarjan's algorithm: strongly connected components, those that are referred to first.
-  const steps: ReadOperation[][] = []
+  const latest = new Map<string, ReadOperation>()
+  for (const operation of operations) {
+    if ('fault' in operation) continue
+    const { endpoint, id } = operation
+    const resource = JSON.stringify([endpoint, id])
+    const before = id === undefined ? undefined : latest.get(resource)
+    const referred = [...referencesOf(operation)].map((bulkId) => creators.get(bulkId))
+    for (const need of [before, ...referred]) if (need) needs.get(operation)?.add(need)
+    if (id !== undefined) latest.set(resource, operation)
+  }
+  const steps = circlesOf(operations, needs)
+  const ordered: ReadOperation[][] = []
+  const done = new Set<ReadOperation>()
+  const isReady = (step: readonly ReadOperation[]) =>
+    step.every((operation) =>
+      [...(needs.get(operation) ?? [])].every((need) => done.has(need) || step.includes(need)),
+    )
+  while (steps.length > 0) {
+    // Without circles among the steps there is always one that waits for nothing.
+    const [step = []] = steps.splice(steps.findIndex(isReady), 1)
+    for (const operation of step) done.add(operation)
+    ordered.push(step)
+  }
+  return ordered
+}
+
+/** Groups the operations that need each other, by Tarjan's algorithm; in the order of their first ones in the request. */
+function circlesOf(
+  operations: readonly ReadOperation[],
+  needs: ReadonlyMap<ReadOperation, ReadonlySet<ReadOperation>>,
+): ReadOperation[][] {
+  const place = new Map(operations.map((operation, index) => [operation, index]))
+  const circles: ReadOperation[][] = []
   const numbers = new Map<ReadOperation, number>()
   const open: ReadOperation[] = []
   const visit = (operation: ReadOperation): number => {
@@ -169,18 +206,18 @@ export function planBulk(operations: readonly ReadOperation[]): ReadOperation[][
     let lowest = number
     numbers.set(operation, number)
     open.push(operation)
-    for (const bulkId of 'fault' in operation ? [] : referencesOf(operation)) {
-      const creator = creators.get(bulkId)
-      if (!creator) continue
-      const known = numbers.get(creator)
-      if (known === undefined) lowest = Math.min(lowest, visit(creator))
-      else if (open.includes(creator)) lowest = Math.min(lowest, known)
+    for (const need of needs.get(operation) ?? []) {
+      const known = numbers.get(need)
+      if (known === undefined) lowest = Math.min(lowest, visit(need))
+      else if (open.includes(need)) lowest = Math.min(lowest, known)
     }
-    if (lowest === number) steps.push(open.splice(open.indexOf(operation)))
+    if (lowest === number) circles.push(open.splice(open.indexOf(operation)))
     return lowest
   }
   for (const operation of operations) if (!numbers.has(operation)) visit(operation)
-  return steps
+  const firstOf = (circle: readonly ReadOperation[]) =>
+    Math.min(...circle.map((each) => place.get(each) ?? 0))
+  return circles.sort((a, b) => firstOf(a) - firstOf(b))
 }
 
 export const bulkResponse = (results: readonly JsonObject[]): JsonObject => ({

@@ -24,7 +24,7 @@ export function requireStillComplete(
   if (name !== undefined) throw requiredMissing(name)
   for (const attribute of type.schema.attributes) {
     const value = resource[attribute.name]
-    if (isKey(attribute) && typeof value === 'string' && byteLength(fold(value)) > MAX_KEY_BYTES) {
+    if (isKey(attribute) && typeof value === 'string' && keyLength(value) > MAX_KEY_BYTES) {
       throw invalidValue(`${attribute.name} is longer than ${MAX_KEY_BYTES} bytes`)
     }
   }
@@ -58,5 +58,8 @@ const isBlank = (value: unknown): boolean =>
 
 const isKey = ({ name, type, required }: Attribute): boolean =>
   type === 'string' && (required || name === 'externalId')
+
+/** Of the longer one of the text and its folded form: either may be what is indexed. */
+const keyLength = (text: string): number => Math.max(byteLength(text), byteLength(fold(text)))
 
 const byteLength = (text: string): number => new TextEncoder().encode(text).length

@@ -50,6 +50,8 @@ interface Parsing {
   terms: number
   /** The attribute whose elements are being described, between the brackets of a value path. */
   parent: AttributePath | undefined
+  /** Within the brackets of an attribute that no type has. */
+  isUnknown: boolean
 }
 
 /**
@@ -75,7 +77,16 @@ export function parseValuePath(type: ResourceType, text: string): { path: Attrib
 
 function begin(type: ResourceType, text: string, others: readonly ResourceType[]): Parsing {
   if (text.length > MAX_LENGTH) throw invalidFilter(`the filter is longer than ${MAX_LENGTH} characters`)
-  return { type, others, tokens: tokenize(text), position: 0, depth: 0, terms: 0, parent: undefined }
+  return {
+    type,
+    others,
+    tokens: tokenize(text),
+    position: 0,
+    depth: 0,
+    terms: 0,
+    parent: undefined,
+    isUnknown: false,
+  }
 }
 
 function parseOr(parsing: Parsing): Filter {
@@ -109,14 +120,25 @@ function parseTerm(parsing: Parsing): Filter {
   const name = expect(parsing, 'word', 'an attribute')
   const { type, others } = parsing
   const owner = parsing.parent ? type : [type, ...others].find((each) => parseAttributePath(each, name.text))
-  if (owner === undefined && others.length > 0 && peek(parsing).kind !== '[') {
-    return parseComparison(parsing, name, undefined)
-  }
+  if (parsing.isUnknown || (owner === undefined && others.length > 0)) return parseUnknownTerm(parsing, name)
   if (owner === undefined || owner === type) return parseNamedTerm(parsing, name)
   parsing.type = owner
   const term = parseNamedTerm(parsing, name)
   parsing.type = type
   return { kind: 'constant', holds: holdsWithoutValue(term) }
+}
+
+/** What no type has is no fault where several are searched: it has no value (RFC 7644 §3.4.2.1). */
+function parseUnknownTerm(parsing: Parsing, name: Token): Filter {
+  const bracket = peek(parsing)
+  if (bracket.kind !== '[') return parseComparison(parsing, name, undefined)
+  if (parsing.isUnknown) throw fault(bracket, 'a value path cannot stand inside another one')
+  take(parsing)
+  parsing.isUnknown = true
+  nested(parsing, bracket, () => parseOr(parsing))
+  parsing.isUnknown = false
+  expect(parsing, ']', "']'")
+  return { kind: 'constant', holds: false }
 }
 
 function holdsWithoutValue(term: Filter): boolean {
@@ -157,7 +179,7 @@ function parseSubAttribute(parsing: Parsing, name: Token): AttributePath | undef
   return path
 }
 
-/** @param named undefined for what no type has: at the root that is no fault (RFC 7644 §3.4.2.1) */
+/** @param named undefined for what no type has */
 function parseComparison(parsing: Parsing, name: Token, named: AttributePath | undefined): Filter {
   if (++parsing.terms > MAX_TERMS) throw tooMany(`the filter has more than ${MAX_TERMS} terms`)
   const word = expect(parsing, 'word', 'an operator')
@@ -170,11 +192,21 @@ function parseComparison(parsing: Parsing, name: Token, named: AttributePath | u
   if (!named) return { kind: 'constant', holds: isNull(literal) ? op === 'eq' : op === 'ne' }
   const path = valuePathOf(named) ?? named
   const read = readLiteral(path, op, literal)
-  if ('fault' in read) throw fault(name, `'${name.text}' ${read.fault}`)
+  if ('fault' in read) {
+    // Of another type it may be an attribute of this name to which the value belongs.
+    if (!fitsAnother(parsing, name, op, literal)) throw fault(name, `'${name.text}' ${read.fault}`)
+    return { kind: 'constant', holds: op === 'ne' }
+  }
   if (read.value !== null) return { kind: 'compare', path, op, value: read.value }
   const present: Filter = { kind: 'present', path }
   return op === 'ne' ? present : { kind: 'not', filter: present }
 }
+
+const fitsAnother = ({ others }: Parsing, name: Token, op: CompareOperator, literal: Token): boolean =>
+  others.some((type) => {
+    const named = parseAttributePath(type, name.text)
+    return named !== undefined && !('fault' in readLiteral(valuePathOf(named) ?? named, op, literal))
+  })
 
 /** Attributes that are never returned cannot be asked after either: a filter would tell a password bit by bit. */
 function attributeNamed({ type, parent }: Parsing, name: Token): AttributePath {

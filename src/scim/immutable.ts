@@ -22,12 +22,17 @@ export const requireImmutable = (type: ResourceType, before: Resource, after: Re
     return value === undefined ? kept : withKept(kept, path, value)
   }, after)
 
-/** The same for a PUT (RFC 7644 §3.5.1), where leaving an immutable attribute out is not to remove it. */
+/** The same for a PUT (RFC 7644 §3.5.1), where leaving out an attribute that is immutable, even in part, is not to remove it. */
 export function keepImmutable(type: ResourceType, before: Resource, replacement: Resource): Resource {
   const result = immutablePaths(type).reduce((kept, path) => {
     const value = valueAt(before, path)
     if (value === undefined) return kept
-    return valueAt(kept, path) === undefined ? withValue(kept, path, value) : withKept(kept, path, value)
+    if (valueAt(kept, path) !== undefined) return withKept(kept, path, value)
+    // Without its other parts a complex attribute that was left out could lack one that is required.
+    const { subAttribute: _part, ...whole } = path
+    return valueAt(kept, whole) === undefined
+      ? withValue(kept, whole, valueAt(before, whole))
+      : withValue(kept, path, value)
   }, replacement)
   if (result !== replacement) requireStillComplete(type, before, result)
   return result

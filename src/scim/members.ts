@@ -1,6 +1,6 @@
 import { type AttributePath, isObject, nameKey } from './attribute.ts'
 import { elementFromClient, isUnassigned, listFromClient } from './entra.ts'
-import { invalidValue, mutability, noTarget } from './error.ts'
+import { invalidPath, invalidValue, mutability, noTarget } from './error.ts'
 import type { Filter } from './filter.ts'
 import type { PatchOperation } from './patch-parse.ts'
 import { groupSchema } from './schemas/group.ts'
@@ -42,7 +42,10 @@ function memberChange(
 ): MemberChange {
   if (operation.op === 'remove') return removal(operation.value, path, filter)
   const part = path.subAttribute?.name
-  if (filter) return addition(operation.value, part, filter)
+  if (filter)
+    return isUnassigned(operation.value)
+      ? clearing(operation.op, part, filter)
+      : addition(operation.value, part, filter)
   if (part === undefined) return { kind: operation.op, values: readMemberValues(operation.value) }
   if (part === 'value' && operation.op === 'add')
     return { kind: 'add', values: readMemberValues(operation.value) }
@@ -56,12 +59,15 @@ function memberChange(
 function removal(sent: unknown, path: AttributePath, filter: Filter | undefined): MemberChange {
   const part = path.subAttribute?.name
   if (part !== undefined && part !== 'value') throw immutable(part)
-  if (filter) {
-    const values = namedValues(filter)
-    return values ? { kind: 'remove', values } : { kind: 'removeWhere', filter }
-  }
+  if (filter) return removalWhere(filter)
   if (sent === undefined || sent === null || sent === '') return { kind: 'replace', values: [] }
   return { kind: 'remove', values: readMemberValues(sent) }
+}
+
+/** To replace a member by nothing is to remove it; to add nothing is to change nothing (RFC 7643 §2.5). */
+function clearing(op: 'add' | 'replace', part: string | undefined, filter: Filter): MemberChange {
+  if (part !== undefined && part !== 'value') throw immutable(part)
+  return op === 'add' ? { kind: 'add', values: [] } : removalWhere(filter)
 }
 
 /** `members[value eq "x"]` with add or replace says that x is a member, and may not say anything else of it. */
@@ -69,11 +75,7 @@ function addition(sent: unknown, part: string | undefined, filter: Filter): Memb
   const values = namedValues(filter)
   if (!values) throw noTarget('a filter on members must name them by value when members are added')
   if (part !== undefined && part !== 'value') throw immutable(part)
-  const said = isUnassigned(sent)
-    ? []
-    : part === undefined && isObject(sent) && !hasValue(sent)
-      ? []
-      : readMemberValues(sent)
+  const said = part === undefined && isObject(sent) && !hasValue(sent) ? [] : readMemberValues(sent)
   if (said.some((value) => !values.includes(value))) throw immutable('value')
   return { kind: 'add', values }
 }
@@ -81,11 +83,39 @@ function addition(sent: unknown, part: string | undefined, filter: Filter): Memb
 const immutable = (part: string) =>
   mutability(`members.${part} is immutable: remove the member and add the other one (RFC 7643 §4.2)`)
 
-/** The values that a filter of `value eq` alone, joined by `or`, names. */
+function removalWhere(filter: Filter): MemberChange {
+  const values = namedValues(filter)
+  if (values) return { kind: 'remove', values }
+  // Where members are kept nobody knows by what address this server is reached, and a guess would remove the wrong ones.
+  if (mentionsReference(filter)) {
+    throw invalidPath("members can be picked by '$ref eq' and a member's address, or by their value")
+  }
+  return { kind: 'removeWhere', filter }
+}
+
+function mentionsReference(filter: Filter): boolean {
+  switch (filter.kind) {
+    case 'compare':
+    case 'present':
+      return filter.path.subAttribute?.name === '$ref'
+    case 'and':
+    case 'or':
+      return mentionsReference(filter.left) || mentionsReference(filter.right)
+    case 'not':
+    case 'valuePath':
+      return mentionsReference(filter.filter)
+    case 'constant':
+      return false
+  }
+}
+
+/** The values that a filter of `value eq` or `$ref eq` alone, joined by `or`, names. */
 function namedValues(filter: Filter): string[] | undefined {
   if (filter.kind === 'compare') {
-    const isValue = filter.op === 'eq' && filter.path.subAttribute?.name === 'value'
-    return isValue && typeof filter.value === 'string' ? [filter.value] : undefined
+    if (filter.op !== 'eq' || typeof filter.value !== 'string') return undefined
+    const named = filter.path.subAttribute?.name === '$ref' ? referencedId(filter.value) : filter.value
+    const isNaming = ['value', '$ref'].includes(filter.path.subAttribute?.name ?? '')
+    return isNaming && named !== undefined ? [named] : undefined
   }
   if (filter.kind !== 'or') return undefined
   const left = namedValues(filter.left)
@@ -103,13 +133,21 @@ export function readMemberValues(sent: unknown): string[] {
 
 function memberValue(sent: unknown): string {
   const element = elementFromClient(sent)
-  const value = isObject(element) ? Object.entries(element).find(isValueEntry)?.[1] : undefined
+  const value = isObject(element)
+    ? (partOf(element, 'value') ?? referencedId(partOf(element, '$ref')))
+    : undefined
   if (typeof value !== 'string' || value === '')
     throw invalidValue('members.value must be a non-empty string')
   if (!isStorableText(value)) throw invalidValue('members.value contains U+0000 or half of a surrogate pair')
   return value
 }
 
-const isValueEntry = ([name]: [string, unknown]): boolean => nameKey(name) === 'value'
+const partOf = (element: object, part: string): unknown =>
+  Object.entries(element).find(([name]) => nameKey(name) === part)?.[1]
 
-const hasValue = (element: object): boolean => Object.entries(element).some(isValueEntry)
+const hasValue = (element: object): boolean =>
+  Object.keys(element).some((name) => ['value', '$ref'].includes(nameKey(name)))
+
+/** The id in the address of a user, absolute or relative. */
+const referencedId = (reference: unknown): string | undefined =>
+  typeof reference === 'string' ? /(?:^|\/)Users\/([^/?#]+)$/.exec(reference)?.[1] : undefined

@@ -70,7 +70,7 @@ function patchSingle(
   operation: PatchOperation,
 ): Resource {
   const value = operation.op === 'remove' ? undefined : readValue(type, path, operation.value)
-  if (isReference(path.attribute) && path.subAttribute?.name !== '$ref') {
+  if (isReference(path.attribute) && [undefined, 'value'].includes(path.subAttribute?.name)) {
     return patchReference(resource, path, value)
   }
   return withValue(resource, path, value)

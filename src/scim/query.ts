@@ -1,4 +1,4 @@
-import type { AttributePath, ResourceType } from './attribute.ts'
+import { type AttributePath, nameKey, type ResourceType } from './attribute.ts'
 import { readNames, schemaKeys } from './envelope.ts'
 import { invalidFilter, invalidPath, invalidSyntax, invalidValue } from './error.ts'
 import { type Filter, parseFilter } from './filter.ts'
@@ -84,7 +84,7 @@ export function readSearchRequest(body: unknown): QueryParameters {
     'count',
     'cursor',
   ])
-  if (!schemaKeys(request.schemas).includes(SEARCH_REQUEST.toLowerCase())) {
+  if (!schemaKeys(request.schemas).includes(nameKey(SEARCH_REQUEST))) {
     throw invalidSyntax(`schemas must contain '${SEARCH_REQUEST}'`)
   }
   return {
@@ -109,12 +109,12 @@ function oneText(name: string, value: unknown): string | undefined {
   throw invalidValue(`${name} must be one text`)
 }
 
-/** Names one by one, whether they come in a list, separated by commas, or both. */
+/** Names in a list, separated by commas, or both. */
 function nameList(parameter: string, value: unknown): string[] | undefined {
   if (value === undefined) return undefined
-  return [value].flat().flatMap((each) => {
+  return [value].flat().map((each) => {
     if (typeof each !== 'string') throw invalidValue(`${parameter} must be a list of names`)
-    return each.split(',')
+    return each
   })
 }
 

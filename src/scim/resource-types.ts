@@ -20,7 +20,11 @@ export function createResourceTypes(extensions: readonly SchemaExtension[]): Res
         endpoint: '/Users',
         description: 'User Account',
         schema: userSchema,
-        extensions: [{ schema: enterpriseUserSchema, required: false }, ...extending('User')],
+        // Entra sends `manager` without the URN (fixture manager-add-bare-path).
+        extensions: [
+          { schema: enterpriseUserSchema, required: false, bareNames: true },
+          ...extending('User'),
+        ],
       },
       serverAttributes,
     ),

@@ -77,41 +77,81 @@ export function renderResource(type: ResourceType, facts: ResourceFacts): JsonOb
   }
 }
 
-const renderAttributes = (attributes: readonly Attribute[], values: JsonObject): JsonObject =>
-  mapAttributes(
-    attributes.filter(({ returned }) => returned !== 'never'),
-    values,
-    (_attribute, value) => value,
-  )
-
-/** A copy in which every string that is compared without case is folded; for searching by equality. */
-export function foldResource(type: ResourceType, resource: Resource): JsonObject {
-  const foldText = (attribute: Attribute, value: unknown) =>
-    typeof value === 'string' ? comparable(attribute, value) : value
-  const ofSchema = (schema: Schema, values: unknown) =>
-    isObject(values) ? mapAttributes(schema.attributes, values, foldText) : {}
-  const extensions = type.extensions.flatMap(({ schema }) =>
-    schema.id in resource ? [[schema.id, ofSchema(schema, resource[schema.id])]] : [],
-  )
-  return { ...ofSchema(type.schema, resource), ...Object.fromEntries(extensions) }
-}
-
-/** The attributes that are there, in the order of the table, each simple value passed through `change`. */
-function mapAttributes(
-  attributes: readonly Attribute[],
-  values: JsonObject,
-  change: (attribute: Attribute, value: unknown) => unknown,
-): JsonObject {
-  const mapOne = (attribute: Attribute, value: unknown): unknown => {
-    if (Array.isArray(value)) return value.map((each) => mapOne(attribute, each))
-    if (isObject(value)) return mapAttributes(attribute.subAttributes ?? [], value, change)
-    return change(attribute, value)
+/** The attributes that are there, in the order of the table. */
+function renderAttributes(attributes: readonly Attribute[], values: JsonObject): JsonObject {
+  const renderOne = (attribute: Attribute, value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map((each) => renderOne(attribute, each))
+    return isObject(value) ? renderAttributes(attribute.subAttributes ?? [], value) : value
   }
   return Object.fromEntries(
     attributes
-      .filter(({ name }) => values[name] !== undefined)
-      .map((attribute) => [attribute.name, mapOne(attribute, values[attribute.name])]),
+      .filter(({ name, returned }) => values[name] !== undefined && returned !== 'never')
+      .map((attribute) => [attribute.name, renderOne(attribute, values[attribute.name])]),
   )
+}
+
+/**
+ * A copy in which every string that is compared without case is folded; for searching. What is not as its attribute is
+ * declared, because an extension declared it otherwise when it was written, is left out.
+ */
+export function foldResource(type: ResourceType, resource: Resource): JsonObject {
+  const extensions = type.extensions.flatMap(({ schema }) => {
+    const values = resource[schema.id]
+    return isObject(values) ? [[schema.id, foldAttributes(schema.attributes, values)]] : []
+  })
+  return { ...foldAttributes(type.schema.attributes, resource), ...Object.fromEntries(extensions) }
+}
+
+const foldAttributes = (attributes: readonly Attribute[], values: JsonObject): JsonObject =>
+  Object.fromEntries(
+    attributes.flatMap((attribute): [string, unknown][] => {
+      const value = values[attribute.name]
+      if (Array.isArray(value) !== attribute.multiValued) return []
+      const folded = Array.isArray(value)
+        ? value.flatMap((each) => foldValue(attribute, each) ?? [])
+        : foldValue(attribute, value)
+      return folded === undefined ? [] : [[attribute.name, folded]]
+    }),
+  )
+
+function foldValue(attribute: Attribute, value: unknown): unknown {
+  switch (attribute.type) {
+    case 'complex':
+      return isObject(value) ? foldAttributes(attribute.subAttributes ?? [], value) : undefined
+    case 'boolean':
+      return typeof value === 'boolean' ? value : undefined
+    case 'integer':
+    case 'decimal':
+      return typeof value === 'number' ? value : undefined
+    case 'dateTime': {
+      const moment = typeof value === 'string' ? comparable(attribute, value) : undefined
+      return typeof moment === 'number' ? moment : undefined
+    }
+    default:
+      return typeof value === 'string' ? comparable(attribute, value) : undefined
+  }
+}
+
+/**
+ * A replacement together with what an extension declared once and none declares now (SCHEMA_EXTENSIONS): it is not shown, and
+ * a client that cannot know of it must not remove it.
+ */
+export function keepUndeclared(type: ResourceType, before: Resource, replacement: Resource): Resource {
+  const undeclared = (declared: readonly string[], values: JsonObject): JsonObject =>
+    Object.fromEntries(Object.entries(values).filter(([name]) => !declared.includes(name)))
+  const names = (schema: Schema) => schema.attributes.map(({ name }) => name)
+  const urns = type.extensions.map(({ schema }) => schema.id)
+  const extensions = type.extensions.flatMap(({ schema }): [string, JsonObject][] => {
+    const values = before[schema.id]
+    const left = isObject(values) ? undeclared(names(schema), values) : {}
+    const next = replacement[schema.id]
+    return Object.keys(left).length > 0 ? [[schema.id, { ...(isObject(next) ? next : {}), ...left }]] : []
+  })
+  return {
+    ...replacement,
+    ...undeclared([...names(type.schema), ...urns], before),
+    ...Object.fromEntries(extensions),
+  }
 }
 
 /** Whether a change left everything as it was (RFC 7644 §3.5.2.1: then the version stays, too). */

@@ -54,9 +54,10 @@ export const idFaults = (id: string): DeclarationFault[] => {
 function idFault(id: string): string | undefined {
   if (!URN.test(id))
     return 'must be a URN such as urn:example:params:scim:schemas:extension:acme:2.0:User (RFC 8141)'
-  if (nameKey(id).startsWith('urn:ietf:params:scim:')) {
-    return 'must not begin with urn:ietf:params:scim:, which is for the standards'
+  if (`${nameKey(id)}:`.startsWith('urn:ietf:params:scim:')) {
+    return 'must not begin with urn:ietf:params:scim, which is for the standards'
   }
+  if (id.endsWith(':')) return 'must not end with a colon, which stands between a schema and its attributes'
   return /[%/(),]/.test(id)
     ? "must not contain '%', '/', '(', ')' or ',', which filters and addresses cannot hold"
     : undefined

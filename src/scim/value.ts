@@ -110,7 +110,7 @@ function readSimple(path: AttributePath, sent: unknown): unknown {
       }
       return sent
     case 'binary':
-      if (typeof sent !== 'string' || !/^[A-Za-z0-9+/_\s-]*={0,2}\s*$/.test(sent)) {
+      if (typeof sent !== 'string' || !/^[A-Za-z0-9+/_-]*={0,2}$/.test(sent.replace(/\s+/g, ''))) {
         throw expected(path, 'binary: send base64 text')
       }
       return sent

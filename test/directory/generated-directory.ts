@@ -48,6 +48,18 @@ const badgeSchema: Schema = {
         attribute('primary', { type: 'boolean' }),
       ],
     }),
+    // Names that mean something else in the core schemas.
+    attribute('id', {}),
+    attribute('active', { type: 'boolean' }),
+    attribute('externalId', { caseExact: true }),
+    attribute('groups', { multiValued: true }),
+    attribute('schemas', { multiValued: true }),
+    attribute('meta', { type: 'complex', subAttributes: [attribute('note', {})] }),
+    attribute('members', {
+      type: 'complex',
+      multiValued: true,
+      subAttributes: [attribute('value', {}), attribute('floor', { type: 'integer' })],
+    }),
   ],
 }
 

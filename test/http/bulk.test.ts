@@ -96,7 +96,7 @@ t.test('bulk requests reach Campaign Manager', async (t) => {
 t.test('failures of the store', async (t) => {
   const away = new Error('the store is away')
   const created: string[] = []
-  const run = (failing: readonly string[], rest: object = {}) => {
+  const run = (failing: readonly string[], rest: object = {}, over?: number) => {
     created.length = 0
     const operations = ['a', 'b', 'c', 'd'].map((name) => create('/Users', name, { userName: name }))
     const useCases = {
@@ -114,6 +114,8 @@ t.test('failures of the store', async (t) => {
         requestId: 'request',
         resources: [useCases as never],
         together: async () => {},
+        isAway: (error) => error === away,
+        isOver: () => created.length >= (over ?? Number.POSITIVE_INFINITY),
         answerOf: () => ({
           status: 503,
           scimType: undefined,
@@ -131,6 +133,10 @@ t.test('failures of the store', async (t) => {
   await t.test('after something was done: that is told, and the rest is not tried', async (t) => {
     t.strictSame(statuses(await run(['b'])), ['201', '503', '503', '503'])
     t.strictSame(created, ['a'])
+  })
+  await t.test('when the time is over, the rest is not tried either', async (t) => {
+    t.strictSame(statuses(await run([], {}, 2)), ['201', '201', '503', '503'])
+    t.strictSame(created, ['a', 'b'])
   })
   await t.test('with failOnErrors the rest is left out', async (t) => {
     t.strictSame(statuses(await run(['b'], { failOnErrors: 1 })), ['201', '503'])

@@ -71,8 +71,10 @@ t.test('RFC 7644 §3.5.1: immutable, and PUT', async (t) => {
     () => put(fixed, { [ACME]: { contract: 'C2' } }),
     refusal('mutability', `${acme('contract')} is immutable and has a value already`),
   )
+  const badge = { number: 1, serial: 's' }
+  t.strictSame(put({ badge }, {})[ACME], { badge }, 'left out as a whole, kept as a whole')
   t.throws(
-    () => put({ badge: { number: 1, serial: 's' } }, {}),
+    () => put({ badge }, { [ACME]: { badge: { color: 'red' } } }),
     refusal('invalidValue', `${acme('badge.number')} is required`),
     'what is kept must be whole',
   )
@@ -176,8 +178,8 @@ t.test('RFC 7643 §6: a required extension', async (t) => {
     patchAs(
       customGroup,
       group,
-      { op: 'add', path: 'colors', value: ['red'] },
-      { op: 'remove', path: 'motto' },
+      { op: 'add', path: `${CLUB}:colors`, value: ['red'] },
+      { op: 'remove', path: `${CLUB}:motto` },
     ),
     { [CLUB]: { colors: ['red'] } },
   )

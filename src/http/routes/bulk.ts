@@ -5,14 +5,17 @@ import { type BulkContext, runBulk } from '../bulk.ts'
 import type { BaseUrl } from '../present.ts'
 import type { ErrorAnswer } from '../scim-error.ts'
 
-export interface BulkRouteOptions extends Pick<BulkContext, 'resources' | 'together'> {
+interface BulkRouteOptions extends Pick<BulkContext, 'resources' | 'together' | 'isAway'> {
   readonly baseUrl: BaseUrl
   readonly answerOf: (error: unknown, request: FastifyRequest) => ErrorAnswer
 }
 
+/** Entra, and most who wait, give up after 60 s: what was done must be told before. */
+const PATIENCE_MS = 45_000
+
 /** RFC 7644 §3.7. */
 export function bulkRoute(app: FastifyInstance, options: BulkRouteOptions): void {
-  const { resources, together, baseUrl, answerOf } = options
+  const { resources, together, isAway, baseUrl, answerOf } = options
   app.route({
     method: 'POST',
     url: '/Bulk',
@@ -21,7 +24,7 @@ export function bulkRoute(app: FastifyInstance, options: BulkRouteOptions): void
     errorHandler: (error) => {
       throw error.code === 'FST_ERR_CTP_BODY_TOO_LARGE' ? payloadTooLarge() : error
     },
-    handler: async (request) =>
+    handler: async (request, reply) =>
       runBulk(
         {
           tenantId: principalOf(request).tenantId,
@@ -30,6 +33,8 @@ export function bulkRoute(app: FastifyInstance, options: BulkRouteOptions): void
           resources,
           together,
           answerOf: (error) => answerOf(error, request),
+          isAway,
+          isOver: () => reply.elapsedTime > PATIENCE_MS || request.raw.socket.destroyed,
         },
         readBulkRequest(request.body),
       ),

@@ -12,9 +12,16 @@ import type { BaseUrl } from '../present.ts'
 
 /** RFC 7644 §4: sorting and paging are ignored, a filter is refused. */
 export function discoveryRoutes(app: FastifyInstance, types: ResourceTypes, baseUrl: BaseUrl): void {
-  app.get('/ServiceProviderConfig', async (request) => serviceProviderConfig(baseUrl(request)))
+  app.get('/ServiceProviderConfig', { onRequest: refuseFilter }, async (request) =>
+    serviceProviderConfig(baseUrl(request)),
+  )
   collection(app, '/ResourceTypes', (request) => resourceTypeResources(types, baseUrl(request)))
   collection(app, '/Schemas', (request) => schemaResources(types, baseUrl(request)))
+}
+
+async function refuseFilter(request: FastifyRequest): Promise<void> {
+  if ((request.query as Record<string, unknown>).filter === undefined) return
+  throw new ScimError(403, undefined, 'what the server says about itself cannot be filtered')
 }
 
 function collection(
@@ -22,16 +29,13 @@ function collection(
   path: string,
   resources: (request: FastifyRequest) => JsonObject[],
 ): void {
-  app.get(path, async (request) => {
-    if ((request.query as Record<string, unknown>).filter !== undefined) {
-      throw new ScimError(403, undefined, `${path} cannot be filtered`)
-    }
+  app.get(path, { onRequest: refuseFilter }, async (request) => {
     const all = resources(request)
     return listResponse(all, { totalResults: all.length, startIndex: 1 })
   })
 
-  app.get(`${path}/:id`, async (request: FastifyRequest<{ Params: { id: string } }>) => {
-    const { id } = request.params
+  app.get(`${path}/:id`, { onRequest: refuseFilter }, async (request) => {
+    const { id } = request.params as { id: string }
     const found = resources(request).find(
       (resource) => String(resource.id).toLowerCase() === id.toLowerCase(),
     )

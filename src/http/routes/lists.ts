@@ -3,7 +3,7 @@ import { type QueryParameters, readSearchRequest } from '../../scim/query.ts'
 import { principalOf } from '../authentication.ts'
 import type { ListResources } from '../lists.ts'
 import type { BaseUrl } from '../present.ts'
-import type { ResourceUseCases } from './resources.ts'
+import type { ResourceUseCases } from '../resource-use-cases.ts'
 
 /** RFC 7644 §3.4.2 and §3.4.3: queries of each type of resource, and of all together at the root. */
 export function listRoutes(

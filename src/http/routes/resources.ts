@@ -1,35 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { StoredResource } from '../../directory/stored-resource.ts'
-import type { JsonObject, ResourceType } from '../../scim/attribute.ts'
+import type { JsonObject } from '../../scim/attribute.ts'
 import { notFound } from '../../scim/error.ts'
 import { etagOf, matchesEtag } from '../../scim/etag.ts'
 import { type Projection, parseProjection } from '../../scim/project.ts'
 import { principalOf } from '../authentication.ts'
 import { type BaseUrl, locationOf, presentProjected } from '../present.ts'
-
-/** One type of resource, as the routes need it: what may be asked of it, within one tenant. */
-export interface ResourceUseCases {
-  readonly type: ResourceType
-  /** Throws when the body cannot be created, as far as that takes a look outside the directory. */
-  prepare(body: unknown): Promise<void>
-  create(tenantId: number, body: unknown, id?: string): Promise<StoredResource>
-  find(tenantId: number, id: string): Promise<StoredResource | undefined>
-  replace(tenantId: number, id: string, body: unknown, ifMatch: string | undefined): Promise<StoredResource>
-  patch(tenantId: number, id: string, body: unknown, ifMatch: string | undefined): Promise<StoredResource>
-  delete(tenantId: number, id: string, ifMatch: string | undefined): Promise<void>
-  /** Attributes that are kept apart from the resources, by id, as far as the projection wants them. */
-  parts(
-    tenantId: number,
-    ids: readonly string[],
-    base: string,
-    projection: Projection,
-  ): Promise<ReadonlyMap<string, JsonObject>>
-  /**
-   * PATCH answers 204 unless the request names attributes (RFC 7644 §3.5.2). Entra wants it for groups, whose members
-   * may be many.
-   */
-  readonly patchAnswersNoContent: boolean
-}
+import type { ResourceUseCases } from '../resource-use-cases.ts'
 
 type Query = Record<string, string | string[] | undefined>
 type ResourceRequest = FastifyRequest<{ Params: { id: string }; Querystring: Query }>

@@ -7,11 +7,12 @@ import type { BulkContext } from '../bulk.ts'
 import { acceptJsonBodies, SCIM_MEDIA_TYPE } from '../json-bodies.ts'
 import type { ListResources } from '../lists.ts'
 import type { BaseUrl } from '../present.ts'
+import type { ResourceUseCases } from '../resource-use-cases.ts'
 import { type ErrorAnswer, errorAnswer, scimErrorBody } from '../scim-error.ts'
 import { bulkRoute } from './bulk.ts'
 import { discoveryRoutes } from './discovery.ts'
 import { listRoutes } from './lists.ts'
-import { type ResourceUseCases, resourceRoutes } from './resources.ts'
+import { resourceRoutes } from './resources.ts'
 
 export interface ScimRoutesOptions {
   readonly authenticate: Authenticate
@@ -20,6 +21,8 @@ export interface ScimRoutesOptions {
   readonly resources: readonly ResourceUseCases[]
   readonly list: ListResources
   readonly together: BulkContext['together']
+  /** The store itself cannot serve: unlike `isUnavailable`, not a transaction that lost against others. */
+  readonly isAway: BulkContext['isAway']
   readonly baseUrl: BaseUrl
   readonly isUnavailable: (error: unknown) => boolean
 }
@@ -51,20 +54,19 @@ export async function scimRoutes(app: FastifyInstance, options: ScimRoutesOption
   listRoutes(app, options.resources, options.list, options.baseUrl)
   bulkRoute(app, { ...options, answerOf })
   discoveryRoutes(app, options.types, options.baseUrl)
-  app.all('/Me', async () => {
-    throw new ScimError(
-      501,
-      undefined,
-      'the credential is that of a client, which has no resource of its own',
-    )
-  })
+  app.all('/Me', { onRequest: refuseMe }, async () => {})
   refuseOtherMethods(
     app,
     options.resources.map(({ type }) => type.endpoint),
   )
 }
 
-const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
+/** RFC 7644 §3.11. */
+async function refuseMe(): Promise<void> {
+  throw new ScimError(501, undefined, 'the credential is that of a client, which has no resource of its own')
+}
+
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const
 
 /** RFC 9110 §15.5.6: a method that a resource does not have is 405 with Allow, not "not found". */
 function refuseOtherMethods(app: FastifyInstance, endpoints: readonly string[]): void {
@@ -85,10 +87,15 @@ function refuseOtherMethods(app: FastifyInstance, endpoints: readonly string[]):
     app.route({
       method: METHODS.filter((method) => !methods.includes(method)),
       url: path,
-      handler: async (request, reply) => {
-        reply.header('Allow', methods.join(', '))
+      // Before the body is looked at: whatever is in it, it is not wanted here.
+      onRequest: async (request, reply) => {
+        reply.header(
+          'Allow',
+          methods.flatMap((each) => (each === 'GET' ? ['GET', 'HEAD'] : [each])).join(', '),
+        )
         throw new ScimError(405, undefined, `${request.method} is not possible here`)
       },
+      handler: async () => {},
     })
   }
 }

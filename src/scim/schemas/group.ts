@@ -1,7 +1,8 @@
 import type { Schema } from '../attribute.ts'
 
 /**
- * RFC 7643 §4.2 and §8.7.1, with displayName required (erratum 5368) and externalId listed (§3.1). Members are users:
+ * RFC 7643 §4.2 and §8.7.1, with displayName required (erratum 5368) and externalId listed (§3.1); displayName is unique
+ * here, and members' ids are case-exact as all ids are. Members are users:
  * a group stands for a role, and roles do not nest. They have no `display`, which is never said here.
  */
 export const groupSchema: Schema = {
@@ -29,7 +30,7 @@ export const groupSchema: Schema = {
       caseExact: false,
       mutability: 'readWrite',
       returned: 'default',
-      uniqueness: 'none',
+      uniqueness: 'server',
     },
     {
       name: 'members',
@@ -46,7 +47,7 @@ export const groupSchema: Schema = {
           multiValued: false,
           description: 'Identifier of the member of this Group.',
           required: false,
-          caseExact: false,
+          caseExact: true,
           mutability: 'immutable',
           returned: 'default',
           uniqueness: 'none',

@@ -571,7 +571,7 @@ export const userSchema: Schema = {
           multiValued: false,
           description: "The identifier of the User's group.",
           required: false,
-          caseExact: false,
+          caseExact: true,
           mutability: 'readOnly',
           returned: 'default',
           uniqueness: 'none',
