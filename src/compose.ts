@@ -13,6 +13,8 @@ import { MIGRATIONS } from './db/migrations-folder.ts'
 import { serviceKey } from './db/service-key.ts'
 import { RetryTransaction } from './db/transaction.ts'
 import { countByStanding, countInactiveWithAccess } from './directory/accounts.ts'
+import { countHeld } from './directory/deletion-holds.ts'
+import { refoldExtensions } from './directory/refold.ts'
 import { resourceStore } from './directory/resources.ts'
 import { createCursors } from './http/cursors.ts'
 import { type CursorContent, createLists } from './http/lists.ts'
@@ -22,7 +24,9 @@ import { createHttpServer, createMetricsServer } from './http/server.ts'
 import type { Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import type { ProvisioningContext } from './provisioning/context.ts'
+import { createDeletionGuard } from './provisioning/deletion-guard.ts'
 import { checkGroupName } from './provisioning/group-name.ts'
+import { takeInventoryStep } from './provisioning/inventory-step.ts'
 import { reconcileUser } from './provisioning/reconcile-user.ts'
 import { together } from './provisioning/together.ts'
 import { createCallGate } from './reconcile/call-gate.ts'
@@ -80,13 +84,14 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
 
   const metrics: Metrics = createMetrics({
     readStore: async () => {
-      const [backlog, accounts, inactiveWithAccess, credentials] = await Promise.all([
+      const [backlog, accounts, inactiveWithAccess, deletionsHeld, credentials] = await Promise.all([
         measureBacklog(db),
         countByStanding(db),
         config.onDeactivate === 'ignore' ? countInactiveWithAccess(db) : 0,
+        countHeld(db),
         expiringTokens(db),
       ])
-      return { ...backlog, accounts, inactiveWithAccess, credentials }
+      return { ...backlog, accounts, inactiveWithAccess, deletionsHeld, credentials }
     },
     circuitOpen: () => worker.circuitOpen,
     credentialsRefused: () => worker.credentialsRefused,
@@ -114,6 +119,17 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
     now: clock.monotonic,
   })
 
+  const mayDelete = createDeletionGuard({
+    db,
+    limits: { count: config.deletionGuardCount, percent: config.deletionGuardPercent },
+    counting: {
+      windowMinutes: config.deletionGuardMinutes,
+      deletesForeign: config.onUserDelete === 'delete',
+    },
+    monotonic: clock.monotonic,
+    log,
+  })
+
   const worker = createWorker({
     db,
     attempt: (claim) =>
@@ -124,6 +140,7 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
           roleCatalog,
           placeholderRole: config.placeholderRole,
           policies: config,
+          mayDelete,
           log,
           onRoleChange: metrics.roleChange,
           onDrift: metrics.drift,
@@ -150,11 +167,22 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
   const resync = createResync({
     db,
     intervalSeconds: config.resyncIntervalSeconds,
+    takeStep: (walk, place) =>
+      takeInventoryStep(
+        { db, campaignManager, roleCatalog, placeholderRole: config.placeholderRole, policies: config },
+        walk,
+        place,
+      ),
+    onDrift: metrics.drift,
     onDirty: worker.wake,
     log,
   })
 
   const types = createResourceTypes(config.schemaExtensions)
+  for (const type of [types.user, types.group]) {
+    const resources = await refoldExtensions(db, type)
+    if (resources > 0) log.info({ type: type.name, resources }, 'SCHEMA_EXTENSIONS changed: searched anew')
+  }
   const provisioning: ProvisioningContext = {
     db,
     users: resourceStore(types.user),
@@ -195,6 +223,7 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
       types,
       resources: scimResources(provisioning),
       list: createLists(db, createCursors<CursorContent>(serviceKey(db, 'cursor'), clock.now)),
+      isAway: isUnavailable,
       together: (work) => together(provisioning, (context) => work(scimResources(context))),
       baseUrl: createBaseUrl(config.publicUrl),
       isUnavailable: (error) =>

@@ -24,6 +24,10 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'create, list and revoke the bearer tokens that Entra sends',
     load: async () => (await import('./cli/token.ts')).tokenCommand,
   },
+  drift: {
+    summary: 'compare Campaign Manager with the directory, and have the differences mended',
+    load: async () => (await import('./cli/drift.ts')).driftCommand,
+  },
   sandbox: {
     summary: 'run a Campaign Manager to try things on',
     load: async () => (await import('./cli/sandbox.ts')).sandboxCommand,

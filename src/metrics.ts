@@ -8,6 +8,7 @@ export interface StoreReadings {
   readonly oldestRemovalSeconds: number
   readonly accounts: ReadonlyMap<string, number>
   readonly inactiveWithAccess: number
+  readonly deletionsHeld: number
   readonly credentials: readonly { tenant: string; credential: string; expirySeconds: number }[]
 }
 
@@ -123,6 +124,10 @@ export function createMetrics({
     'inactive_users_with_access',
     'Users deactivated in Entra whose Campaign Manager account can still be used',
   )
+  const held = gauge(
+    'deletions_held',
+    'Accounts that are disabled instead of deleted, until an operator decides',
+  )
   const circuit = gauge(
     'campaign_manager_circuit_open',
     '1 while this process asks nothing of Campaign Manager',
@@ -147,6 +152,7 @@ export function createMetrics({
     oldest.set(readings.oldestSeconds)
     oldestRemoval.set(readings.oldestRemovalSeconds)
     inactive.set(readings.inactiveWithAccess)
+    held.set(readings.deletionsHeld)
     credentialExpiry.reset()
     for (const { tenant, credential, expirySeconds } of readings.credentials) {
       credentialExpiry.set({ tenant, credential }, expirySeconds)

@@ -17,6 +17,12 @@ export async function createTenant(db: Kysely<Database>, name: string): Promise<
   return row !== undefined
 }
 
+/** The id of the tenant of this name. */
+export async function findTenant(db: Kysely<Database>, name: string): Promise<number | undefined> {
+  const row = await db.selectFrom('tenant').select('tenant_id').where('name', '=', name).executeTakeFirst()
+  return row?.tenant_id
+}
+
 export const listTenants = (db: Kysely<Database>): Promise<TenantDescription[]> =>
   db.selectFrom('tenant').select(['name', 'created_at as created']).orderBy('tenant_id').execute()
 

@@ -13,11 +13,14 @@ export type CampaignManager = {
   /** Replaces the whole record; with an etag only while it is the one seen before (else precondition_failed). */
   replaceAccount(id: string, input: AccountInput, etag: string | undefined): Promise<ObservedAccount>
   deleteAccount(id: string, etag: string | undefined): Promise<'deleted' | 'absent'>
-  /** Every account, page by page. */
-  listAccounts(): AsyncIterable<Account[]>
+  /** A page of all accounts: the first, or the one that the page before names. */
+  listAccounts(pageToken?: string): Promise<AccountPage>
   /** Breaks off the calls under way. */
   close(): Promise<void>
 }
+
+/** `nextPageToken` is undefined on the last page. */
+export type AccountPage = { accounts: Account[]; nextPageToken: string | undefined }
 
 export type Operation =
   | 'list_roles'

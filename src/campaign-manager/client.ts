@@ -25,6 +25,8 @@ export type CampaignManagerClientOptions = {
   monotonic: () => number
   /** Decides when a call may start (rate and concurrency); what it throws reaches the caller as it is. */
   gate?: (<T>(run: () => Promise<T>) => Promise<T>) | undefined
+  /** Accounts on a page of listAccounts; 500 unless told, the contract's most. */
+  accountPageSize?: number | undefined
   /** After every single call: a list of many pages is many calls. */
   observe?:
     | ((operation: Operation, outcome: 'ok' | CampaignManagerErrorCode, seconds: number) => void)
@@ -33,6 +35,8 @@ export type CampaignManagerClientOptions = {
 
 /** A server whose pages never end must not hold a caller for ever. */
 const MOST_PAGES = 10_000
+/** The contract's limit of pageSize. */
+const LARGEST_PAGE = 500
 
 const readRolePage = reader(RolePage)
 const readUserPage = reader(UserPage)
@@ -99,8 +103,17 @@ export function createCampaignManagerClient(options: CampaignManagerClientOption
           },
         )
       }),
-    listAccounts: () =>
-      pages(perform, 'list_accounts', '/users', new URLSearchParams({ pageSize: '500' }), accountsOf),
+    listAccounts: async (pageToken) => {
+      const query = new URLSearchParams({ pageSize: String(options.accountPageSize ?? LARGEST_PAGE) })
+      if (pageToken !== undefined) query.set('pageToken', pageToken)
+      const call: Call = { method: 'GET', path: `/users?${query}` }
+      const page = await perform('list_accounts', call, accountsOf)
+      const nextPageToken = page.nextPageToken || undefined
+      if (nextPageToken !== undefined && nextPageToken === pageToken) {
+        throw unusable('list_accounts', 'a page that names itself as the next')
+      }
+      return { accounts: page.items, nextPageToken }
+    },
     close: transport.close,
   }
 }

@@ -35,6 +35,26 @@ export interface AccountTable {
   foreign_roles: Defaulted<string[]>
   observed_at: ColumnType<Date | null, Date | null | undefined, Date | null>
   created_at: Generated<Date>
+  deletion: ColumnType<DeletionState | null, DeletionState | null | undefined, DeletionState | null>
+  enabled_before: ColumnType<boolean | null, boolean | null | undefined, boolean | null>
+}
+
+/** What the deletion guard, or an operator, decided about an account that is to be deleted. */
+export type DeletionState = 'held' | 'approved' | 'kept'
+
+export interface AccountDeletionTable {
+  tenant_id: number
+  user_id: string
+  begun_at: Defaulted<Date>
+}
+
+export interface DeletionHoldTable {
+  tenant_id: number
+  held_since: Generated<Date>
+  deleted: number
+  pending: number
+  accounts: number
+  deletes_foreign: boolean
 }
 
 /** The columns that users and groups have in common. */
@@ -115,6 +135,11 @@ export interface ServiceKeyTable {
   key: Buffer
 }
 
+export interface DeclaredExtensionsTable {
+  resource_type: 'User' | 'Group'
+  declaration: string
+}
+
 export interface Database {
   tenant: TenantTable
   scim_token: ScimTokenTable
@@ -127,4 +152,7 @@ export interface Database {
   inventory_account: InventoryAccountTable
   drift_finding: DriftFindingTable
   service_key: ServiceKeyTable
+  declared_extensions: DeclaredExtensionsTable
+  account_deletion: AccountDeletionTable
+  deletion_hold: DeletionHoldTable
 }

@@ -1,6 +1,6 @@
 import type { Kysely, Transaction, UpdateObject } from 'kysely'
 import { sql } from 'kysely'
-import type { AccountTable, Database } from '../db/tables.ts'
+import type { AccountTable, Database, DeletionState } from '../db/tables.ts'
 import type { Resource } from '../scim/attribute.ts'
 
 /** All that the directory knows about one user's account, read at one moment. */
@@ -20,54 +20,77 @@ export interface AccountRecord {
   readonly user: Resource | undefined
   /** Names of the groups the user is in, in order of joining. */
   readonly groupNames: readonly string[]
+  /** Whether a comparison of the inventory has counted what is not as it was last seen. */
+  readonly driftCounted: boolean
+  /** What was decided about the account's deletion. */
+  readonly deletion: DeletionState | undefined
+  /** Whether the account was enabled before its deletion was held. */
+  readonly enabledBefore: boolean | undefined
 }
+
+/** A row of `recordColumns`. */
+export interface RecordRow {
+  standing: AccountTable['standing']
+  campaign_manager_id: string | null
+  granted: string[]
+  email: string | null
+  external_id: string | null
+  create_key: string | null
+  pending_seconds: number | null
+  observed_roles: string[] | null
+  attributes: Resource | null
+  group_names: string[]
+  drift_counted: boolean
+  deletion: DeletionState | null
+  enabled_before: boolean | null
+}
+
+/** For a statement that joins `account` and, left, `scim_user`: one, so that everything is of one moment. */
+export const recordColumns = sql.raw(`
+  account.standing, account.campaign_manager_id, account.granted, account.email, account.external_id,
+  account.create_key, extract(epoch from now() - account.write_pending_since)::float8 as pending_seconds,
+  account.observed_roles, account.deletion, account.enabled_before, scim_user.attributes,
+  array(
+    select scim_group.attributes ->> 'displayName'
+    from group_member
+    join scim_group on scim_group.tenant_id = group_member.tenant_id and scim_group.id = group_member.group_id
+    where group_member.tenant_id = account.tenant_id and group_member.user_id = account.user_id
+    order by group_member.joined
+  ) as group_names,
+  exists (
+    select from drift_finding
+    where drift_finding.tenant_id = account.tenant_id and drift_finding.user_id = account.user_id
+      and drift_finding.kind not in ('orphan', 'duplicate')
+      and (account.observed_at is null or drift_finding.found_at >= account.observed_at)
+  ) as drift_counted`)
+
+export const recordOf = (row: RecordRow): AccountRecord => ({
+  standing: row.standing,
+  campaignManagerId: row.campaign_manager_id ?? undefined,
+  granted: row.granted,
+  email: row.email ?? undefined,
+  externalId: row.external_id ?? undefined,
+  createKey: row.create_key ?? undefined,
+  writePendingSeconds: row.pending_seconds ?? undefined,
+  observedRoles: row.observed_roles ?? undefined,
+  user: row.attributes ?? undefined,
+  groupNames: row.group_names,
+  driftCounted: row.drift_counted,
+  deletion: row.deletion ?? undefined,
+  enabledBefore: row.enabled_before ?? undefined,
+})
 
 export async function loadAccountRecord(
   db: Kysely<Database>,
   tenantId: number,
   userId: string,
 ): Promise<AccountRecord | undefined> {
-  // One statement, so that standing, memberships and attributes are of one moment.
-  const { rows } = await sql<{
-    standing: AccountTable['standing']
-    campaign_manager_id: string | null
-    granted: string[]
-    email: string | null
-    external_id: string | null
-    create_key: string | null
-    pending_seconds: number | null
-    observed_roles: string[] | null
-    attributes: Resource | null
-    group_names: string[]
-  }>`
-    select account.standing, account.campaign_manager_id, account.granted, account.email, account.external_id,
-           account.create_key, extract(epoch from now() - account.write_pending_since)::float8 as pending_seconds,
-           account.observed_roles, scim_user.attributes,
-           array(
-             select scim_group.attributes ->> 'displayName'
-             from group_member
-             join scim_group on scim_group.tenant_id = group_member.tenant_id and scim_group.id = group_member.group_id
-             where group_member.tenant_id = account.tenant_id and group_member.user_id = account.user_id
-             order by group_member.joined
-           ) as group_names
+  const { rows } = await sql<RecordRow>`
+    select ${recordColumns}
     from account
     left join scim_user on scim_user.tenant_id = account.tenant_id and scim_user.id = account.user_id
     where account.tenant_id = ${tenantId} and account.user_id = ${userId}`.execute(db)
-  const row = rows[0]
-  return (
-    row && {
-      standing: row.standing,
-      campaignManagerId: row.campaign_manager_id ?? undefined,
-      granted: row.granted,
-      email: row.email ?? undefined,
-      externalId: row.external_id ?? undefined,
-      createKey: row.create_key ?? undefined,
-      writePendingSeconds: row.pending_seconds ?? undefined,
-      observedRoles: row.observed_roles ?? undefined,
-      user: row.attributes ?? undefined,
-      groupNames: row.group_names,
-    }
-  )
+  return rows[0] && recordOf(rows[0])
 }
 
 /**
@@ -135,6 +158,54 @@ export const recordWritePending = (trx: Transaction<Database>, tenantId: number,
     write_pending_since: sql<Date>`coalesce(write_pending_since, now())`,
   })
 
+/** How an account is that is about to be disabled instead of deleted. */
+export interface HoldIntent {
+  readonly campaignManagerId: string
+  readonly enabled: boolean
+  /** Whether it may be enabled again, should its deletion be called off. */
+  readonly mayBeEnabled: boolean
+}
+
+/** Once held, what the account was before is known. False when it is not to be deleted any more, or has been decided about. */
+export async function recordHoldIntent(
+  trx: Transaction<Database>,
+  tenantId: number,
+  userId: string,
+  { campaignManagerId, enabled, mayBeEnabled }: HoldIntent,
+): Promise<boolean> {
+  const { numUpdatedRows } = await trx
+    .updateTable('account')
+    .set({
+      campaign_manager_id: campaignManagerId,
+      deletion: 'held',
+      enabled_before: sql<boolean>`
+        case when deletion = 'held' then enabled_before else ${enabled}::boolean end and ${mayBeEnabled}::boolean`,
+      write_pending_since: sql<Date>`coalesce(write_pending_since, now())`,
+    })
+    .where('tenant_id', '=', tenantId)
+    .where('user_id', '=', userId)
+    .where('standing', 'in', ['released', 'deleted'])
+    .where((eb) => eb.or([eb('deletion', 'is', null), eb('deletion', '=', 'held')]))
+    .executeTakeFirstOrThrow()
+  return numUpdatedRows > 0n
+}
+
+/** The account is disabled. What was granted is still ours, and an operator may have decided about its deletion meanwhile. */
+export async function recordDisabled(
+  trx: Transaction<Database>,
+  tenantId: number,
+  userId: string,
+  account: { readonly email: string; readonly externalId?: string; readonly roles: readonly string[] },
+): Promise<void> {
+  await update(trx, tenantId, userId, {
+    observed_roles: [...account.roles],
+    observed_at: sql<Date>`now()`,
+    email: account.email,
+    external_id: account.externalId ?? null,
+    ...settled,
+  })
+}
+
 /** What Campaign Manager was seen to hold after a reconciliation. */
 export interface ObservedState {
   readonly campaignManagerId: string
@@ -190,6 +261,8 @@ export async function recordAbsent(
     observed_at: sql<Date>`now()`,
     email: null,
     external_id: null,
+    deletion: null,
+    enabled_before: null,
     ...settled,
   })
   await trx

@@ -53,7 +53,9 @@ export async function refreshStanding(
       from account
       where account.tenant_id = ${tenantId} and account.user_id = any(${userIds}::uuid[])
     )
-    update account set standing = case when present.member then 'assigned' else 'released' end
+    update account
+    set standing = case when present.member then 'assigned' else 'released' end,
+        deletion = null, enabled_before = null
     from present
     where account.tenant_id = ${tenantId} and account.user_id = present.user_id
       and account.standing <> 'deleted'
@@ -68,13 +70,14 @@ export async function awaitAgain(
 ): Promise<void> {
   await trx
     .updateTable('account')
-    .set({ standing: 'awaiting' })
+    .set({ standing: 'awaiting', deletion: null, enabled_before: null })
     .where('tenant_id', '=', tenantId)
     .where('user_id', '=', userId)
     .where('standing', '=', 'released')
     .execute()
 }
 
+/** A deletion that was held stays held, and one that was approved approved; one that was called off is asked for anew. */
 export async function markDeleted(
   trx: Transaction<Database>,
   tenantId: number,
@@ -82,7 +85,7 @@ export async function markDeleted(
 ): Promise<void> {
   await trx
     .updateTable('account')
-    .set({ standing: 'deleted' })
+    .set({ standing: 'deleted', deletion: sql`nullif(deletion, 'kept')` })
     .where('tenant_id', '=', tenantId)
     .where('user_id', '=', userId)
     .execute()
@@ -99,6 +102,7 @@ export async function countInactiveWithAccess(db: Kysely<Database>): Promise<num
     )
     .where('scim_user.active', '=', false)
     .where('account.campaign_manager_id', 'is not', null)
+    .where('account.deletion', 'is distinct from', 'held')
     .select((eb) => eb.fn.countAll<string>().as('count'))
     .executeTakeFirstOrThrow()
   return Number(count)

@@ -14,9 +14,9 @@ import {
   intendWrite,
   recordAccount,
   recordLink,
-  settleRefused,
 } from './delivery-record.ts'
 import { type AccountPlan, holds } from './plan-account.ts'
+import { settling } from './settling.ts'
 
 export interface DeliveryContext {
   readonly db: Kysely<Database>
@@ -85,9 +85,10 @@ async function absent({ context, claim, record }: Delivery): Promise<Attempt> {
 }
 
 async function remove({ context, claim, record }: Delivery, plan: Planned<'delete'>): Promise<Attempt> {
-  if (!(await intendDelete(context.db, claim))) return lost
+  // What an operator let go ahead is no reason to hold anything.
+  if (!(await intendDelete(context.db, claim, record.deletion !== 'approved'))) return lost
   const { account, etag } = plan.observed
-  await settling(context, claim, record, () => context.campaignManager.deleteAccount(account.id, etag))
+  await settling(context.db, claim, record, () => context.campaignManager.deleteAccount(account.id, etag))
   countRoleChanges(context, account.roles, [])
   return finishAbsent(context.db, claim, 'deleted')
 }
@@ -98,7 +99,7 @@ async function create(delivery: Delivery, plan: Planned<'create'>): Promise<Atte
   const reusedKey = pendingKey(record, input)
   const createKey = reusedKey ?? randomUUID()
   if (!(await intendWrite(context.db, claim, record, input, rule, { createKey }))) return lost
-  const observed = await settling(context, claim, record, async () => {
+  const observed = await settling(context.db, claim, record, async () => {
     const created = await context.campaignManager.createAccount(input, createKey)
     return reusedKey === undefined ? created : stillThere(context, created)
   })
@@ -133,7 +134,7 @@ async function replace(delivery: Delivery, plan: Planned<'replace'>): Promise<At
   if (!(await intendWrite(context.db, claim, record, input, rule, { campaignManagerId: id }))) return lost
   let written: ObservedAccount
   try {
-    written = await settling(context, claim, record, () =>
+    written = await settling(context.db, claim, record, () =>
       context.campaignManager.replaceAccount(id, input, observed.etag),
     )
   } catch (error) {
@@ -158,7 +159,7 @@ async function replaceRolesOnly(
   const rolesOnly = { ...inputOf(observed.account), enabled: input.enabled, roles: [...input.roles] }
   let written = observed
   if (!holds(observed.account, rolesOnly) || record.writePendingSeconds !== undefined) {
-    written = await settling(context, claim, record, () =>
+    written = await settling(context.db, claim, record, () =>
       context.campaignManager.replaceAccount(observed.account.id, rolesOnly, observed.etag),
     )
     countRoleChanges(context, observed.account.roles, written.account.roles)
@@ -166,27 +167,6 @@ async function replaceRolesOnly(
   if (holds(written.account, rolesOnly)) await recordAccount(context.db, claim, written, rule)
   const reason = cause.code === 'user_exists' ? 'email_taken' : 'invalid'
   return { kind: 'waiting', reason, detail: cause.message }
-}
-
-/**
- * Makes a write. When Campaign Manager itself refuses it, it will not take effect later, and nothing is pending any more,
- * unless an older write is.
- */
-async function settling<T>(
-  context: DeliveryContext,
-  claim: Claim,
-  record: AccountRecord,
-  write: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await write()
-  } catch (error) {
-    const isAnswered =
-      error instanceof CampaignManagerError && !['timeout', 'network', 'malformed'].includes(error.code)
-    const isOldest = record.writePendingSeconds === undefined || record.createKey !== undefined
-    if (isAnswered && isOldest) await settleRefused(context.db, claim)
-    throw error
-  }
 }
 
 /** A write counts as done when what Campaign Manager answers is what was asked for. Until then the intent stands. */

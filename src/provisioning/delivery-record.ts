@@ -5,13 +5,18 @@ import type { Database } from '../db/tables.ts'
 import { inTransaction } from '../db/transaction.ts'
 import {
   type AccountRecord,
+  type HoldIntent,
   recordAbsent,
+  recordDisabled,
+  recordHoldIntent,
   recordIntent,
   recordLinked,
   recordObserved,
   recordRefused,
   recordWritePending,
 } from '../directory/account-record.ts'
+import { recordDeletion, shareHold } from '../directory/deletion-holds.ts'
+import { hastenHeirs } from '../directory/former-users.ts'
 import { type Claim, finishClaim, hastenWaiting, holdClaim, settleRemoval } from '../reconcile/dirty-set.ts'
 import type { Attempt } from '../reconcile/worker.ts'
 import { grantIntent, type RoleTarget } from '../roles/role-rule.ts'
@@ -44,9 +49,49 @@ export async function intendWrite(
   )
 }
 
-/** Records that a deletion is about to be asked for. False when the claim was lost. */
-export const intendDelete = (db: Kysely<Database>, claim: Claim): Promise<boolean> =>
-  whileHeld(db, claim, (trx) => recordWritePending(trx, claim.tenantId, claim.userId))
+/**
+ * Records that a deletion is about to be asked for. False when the claim was lost.
+ *
+ * @param counts whether the deletion guard is to count it
+ */
+export const intendDelete = (db: Kysely<Database>, claim: Claim, counts: boolean): Promise<boolean> =>
+  whileHeld(db, claim, async (trx) => {
+    await recordWritePending(trx, claim.tenantId, claim.userId)
+    if (counts) await recordDeletion(trx, claim.tenantId, claim.userId)
+  })
+
+/**
+ * Records that an account is about to be disabled instead of deleted. `overtaken` when the hold has ended, or the account is
+ * not to be deleted any more: then nothing may be written.
+ */
+export async function intendHold(
+  db: Kysely<Database>,
+  claim: Claim,
+  intent: HoldIntent,
+): Promise<'recorded' | 'overtaken' | 'lost'> {
+  const { tenantId, userId } = claim
+  return refusingTaken(db, async (trx) => {
+    // Whoever ends a hold locks it first, and then the accounts.
+    const isHold = await shareHold(trx, tenantId)
+    if (!(await holdClaim(trx, claim))) return 'lost'
+    return isHold && (await recordHoldIntent(trx, tenantId, userId, intent)) ? 'recorded' : 'overtaken'
+  })
+}
+
+/** Records that the account is disabled. Somebody of the same identity may wait to take it over. */
+export const recordHeld = (
+  db: Kysely<Database>,
+  claim: Claim,
+  record: AccountRecord,
+  { account }: ObservedAccount,
+): Promise<boolean> =>
+  whileHeld(db, claim, async (trx) => {
+    await recordDisabled(trx, claim.tenantId, claim.userId, account)
+    if (record.standing === 'deleted') {
+      const { externalId, email } = account
+      await hastenHeirs(trx, claim.tenantId, ACCOUNT_LINKED_ELSEWHERE, { externalId, email })
+    }
+  })
 
 export const settleRefused = (db: Kysely<Database>, claim: Claim): Promise<boolean> =>
   whileHeld(db, claim, (trx) => recordRefused(trx, claim.tenantId, claim.userId))
@@ -113,12 +158,20 @@ async function whileHeld(
   claim: Claim,
   write: (trx: Transaction<Database>) => Promise<void>,
 ): Promise<boolean> {
+  return refusingTaken(db, async (trx) => {
+    if (!(await holdClaim(trx, claim))) return false
+    await write(trx)
+    return true
+  })
+}
+
+/** A link that is another user's already is never recorded. */
+async function refusingTaken<T>(
+  db: Kysely<Database>,
+  run: (trx: Transaction<Database>) => Promise<T>,
+): Promise<T> {
   try {
-    return await inTransaction(db, async (trx) => {
-      if (!(await holdClaim(trx, claim))) return false
-      await write(trx)
-      return true
-    })
+    return await inTransaction(db, run)
   } catch (error) {
     if (uniqueViolation(error)) throw new AccountTakenError('account already linked', { cause: error })
     throw error

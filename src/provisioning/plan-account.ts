@@ -4,6 +4,7 @@ import {
   inputOf,
   type ObservedAccount,
 } from '../campaign-manager/messages.ts'
+import type { DeletionState } from '../db/tables.ts'
 import { includesRole } from '../roles/role-name.ts'
 import { mayDelete, type RoleTarget, type Standing, sameRoles, targetRoles } from '../roles/role-rule.ts'
 import type { AccountFields } from './account-fields.ts'
@@ -25,6 +26,10 @@ export interface AccountSituation {
   readonly fields: (Omit<AccountFields, 'email'> & { readonly email: string | undefined }) | undefined
   readonly externalId: string
   readonly found: { readonly by: FoundBy; readonly observed: ObservedAccount } | undefined
+  /** What was decided about the account's deletion. */
+  readonly deletion: DeletionState | undefined
+  /** Whether the account was enabled before its deletion was held; undefined when it never was. */
+  readonly enabledBefore: boolean | undefined
 }
 
 export interface AccountPolicies {
@@ -71,6 +76,7 @@ export function planAccount(situation: AccountSituation, policies: AccountPolici
     protectedRoles: policies.protectedRoles,
   })
   if (leaving && found) {
+    if (situation.deletion === 'kept') return planKept(situation, found.observed, rule, policies)
     const end = planEnd(standing, found.observed, rule, policies)
     if (end) return end
   }
@@ -100,6 +106,21 @@ function planEnd(
   // Without our external id: whoever gets that e-mail next is not this person.
   const { externalId: _, ...rest } = inputOf(observed.account)
   return { kind: 'replace', observed, input: { ...rest, roles: [...rule.roles] }, rule, release: true }
+}
+
+/** The deletion was called off: the account goes on as it was, with what we granted still ours to take away. */
+function planKept(
+  situation: AccountSituation,
+  observed: ObservedAccount,
+  { foreign }: RoleTarget,
+  policies: AccountPolicies,
+): AccountPlan {
+  const rule = { roles: observed.account.roles, wanted: situation.granted, foreign }
+  if (situation.fields) return planPresent(situation, rule, policies)
+  const enabled = situation.enabledBefore ?? observed.account.enabled
+  const input = { ...inputOf(observed.account), enabled }
+  const kind = holds(observed.account, input) ? 'unchanged' : 'replace'
+  return { kind, observed, input, rule, release: false }
 }
 
 function refusedAccount(situation: AccountSituation, policies: AccountPolicies): AccountPlan | undefined {
@@ -142,15 +163,20 @@ function planPresent(situation: AccountSituation, rule: RoleTarget, policies: Ac
   return { kind, observed, input, rule, release: false }
 }
 
-/** Whether an account is as it should be. An address is the same in any case, and roles in any order. */
-export function holds(account: Account, input: AccountInput): boolean {
-  return (
-    account.email.toLowerCase() === input.email.toLowerCase() &&
-    (account.firstName || undefined) === input.firstName &&
-    (account.lastName || undefined) === input.lastName &&
-    (account.displayName || undefined) === input.displayName &&
-    (account.externalId || undefined) === input.externalId &&
-    account.enabled === input.enabled &&
-    sameRoles(account.roles, input.roles)
-  )
+/** The fields, roles and enablement aside, that are not as they should be. An address is the same in any case. */
+export function editedFields(account: Account, input: AccountInput): string[] {
+  const differs = {
+    email: account.email.toLowerCase() !== input.email.toLowerCase(),
+    firstName: (account.firstName || undefined) !== input.firstName,
+    lastName: (account.lastName || undefined) !== input.lastName,
+    displayName: (account.displayName || undefined) !== input.displayName,
+    externalId: (account.externalId || undefined) !== input.externalId,
+  }
+  return Object.entries(differs).flatMap(([field, isOther]) => (isOther ? [field] : []))
 }
+
+/** Whether an account is as it should be. Roles may stand in any order. */
+export const holds = (account: Account, input: AccountInput): boolean =>
+  editedFields(account, input).length === 0 &&
+  account.enabled === input.enabled &&
+  sameRoles(account.roles, input.roles)

@@ -10,9 +10,13 @@ import type { Claim } from '../reconcile/dirty-set.ts'
 import type { Attempt } from '../reconcile/worker.ts'
 import { sameRoles } from '../roles/role-rule.ts'
 import { accountExternalId, accountFields } from './account-fields.ts'
+import { accountSituation } from './account-situation.ts'
 import { attemptFailed, isConflict, linkedElsewhere } from './attempt-failure.ts'
+import type { DeletionGuard } from './deletion-guard.ts'
 import { type DeliveryContext, deliverPlan } from './deliver-plan.ts'
 import { type FoundAccount, findAccount } from './find-account.ts'
+import { holdDeletion } from './hold-deletion.ts'
+import { inheritAccount } from './inherit-account.ts'
 import { type AccountPlan, type AccountPolicies, planAccount } from './plan-account.ts'
 import { resolveRoles } from './resolve-roles.ts'
 
@@ -21,6 +25,7 @@ export interface ReconcileContext extends DeliveryContext {
   readonly roleCatalog: RoleCatalog
   readonly placeholderRole: string
   readonly policies: AccountPolicies
+  readonly mayDelete: DeletionGuard
   readonly log: { warn(fields: object, message: string): void }
   /** The account is not as this service last saw it, and nobody here changed it. */
   readonly onDrift: (kind: 'account_missing' | 'roles_changed') => void
@@ -56,6 +61,12 @@ async function reconcileOnce(
   const { tenantId, userId } = claim
   const record = await loadAccountRecord(context.db, tenantId, userId)
   if (!record) return { kind: 'done', outcome: 'unchanged' }
+  const inherited = await inheritAccount(context.db, claim, record)
+  if (typeof inherited === 'object') return inherited
+  if (inherited !== undefined) {
+    context.log.warn({ tenantId, userId, formerUserId: inherited }, 'account taken over from the same person')
+    return reconcileOnce(context, claim, roleRefused)
+  }
   const fields = record.user && accountFields(record.user)
   const externalId = accountExternalId(record.user, userId)
   const mayAdopt = record.standing === 'awaiting' || record.standing === 'assigned'
@@ -71,26 +82,14 @@ async function reconcileOnce(
     },
   )
   if (found === 'contested') return linkedElsewhere
-  const { remainder, ...roles } = await resolveRoles(
-    context,
-    record,
-    found?.observed.account.roles,
-    roleRefused,
-  )
-  const plan = planAccount(
-    {
-      standing: record.standing,
-      active: record.user?.active !== false,
-      granted: record.granted,
-      fields,
-      externalId,
-      found,
-      ...roles,
-    },
-    context.policies,
-  )
+  const roles = await resolveRoles(context, record, found?.observed.account.roles, roleRefused)
+  const plan = planAccount(accountSituation(userId, record, found, roles), context.policies)
   if (plan.kind !== 'blocked') notice(context, claim, record, found, plan)
-  return deliverPlan(context, claim, record, plan, remainder)
+  const isGuarded = plan.kind === 'delete' && record.deletion !== 'approved'
+  if (isGuarded && !(await context.mayDelete(tenantId))) {
+    return holdDeletion(context, claim, record, plan.observed)
+  }
+  return deliverPlan(context, claim, record, plan, roles.remainder)
 }
 
 /** What an operator should hear of: an account taken over, and one that somebody else changed. */
@@ -110,6 +109,8 @@ function notice(
   }
   // A write of ours whose answer was lost may be what changed it.
   if (record.campaignManagerId === undefined || record.writePendingSeconds !== undefined) return
+  // Nor is it to be counted again what a comparison of the inventory had the user reconciled for.
+  if (record.driftCounted) return
   if (found?.by !== 'link') context.onDrift('account_missing')
   else if (record.observedRoles && !sameRoles(record.observedRoles, found.observed.account.roles)) {
     context.onDrift('roles_changed')

@@ -11,6 +11,8 @@ export interface ResolvedRoles {
   /** The roles on the account that Campaign Manager knows. */
   readonly observed: readonly string[]
   readonly placeholder: { readonly name: string; readonly exists: boolean }
+  /** Names of groups for which there is no role. */
+  readonly held: readonly string[]
   /** What keeps the user waiting once everything else is done: a group without a role, or a list that cannot be read. */
   readonly remainder: Attempt | undefined
 }
@@ -23,7 +25,7 @@ export interface ResolvedRoles {
  * @param listOnly Campaign Manager has just refused a role: only what the list names counts
  */
 export async function resolveRoles(
-  context: { readonly roleCatalog: RoleCatalog; readonly placeholderRole: string },
+  context: { readonly roleCatalog: Pick<RoleCatalog, 'get'>; readonly placeholderRole: string },
   record: AccountRecord,
   observed: readonly string[] | undefined,
   listOnly: boolean,
@@ -53,13 +55,14 @@ export async function resolveRoles(
       name: placeholderName ?? placeholder,
       exists: roles === undefined || placeholderName !== undefined,
     },
+    held,
     remainder: list?.failure ?? (held.length > 0 ? heldAttempt(held) : undefined),
   }
 }
 
 /** Without an account nothing can be done before the list is read; with one, removals can. */
 async function readList(
-  roleCatalog: RoleCatalog,
+  roleCatalog: Pick<RoleCatalog, 'get'>,
   hasAccount: boolean,
 ): Promise<{ roles?: readonly string[]; failure?: Attempt }> {
   try {

@@ -220,6 +220,22 @@ export async function hastenWaiting(trx: Transaction<Database>, reason: string):
   return Number(numAffectedRows)
 }
 
+/** Whether anybody is working on the user; locks that for the rest of the transaction. */
+export async function isClaimed(
+  trx: Transaction<Database>,
+  tenantId: number,
+  userId: string,
+): Promise<boolean> {
+  const row = await trx
+    .selectFrom('dirty_user')
+    .select(sql<boolean>`coalesce(leased_until > now(), false)`.as('leased'))
+    .where('tenant_id', '=', tenantId)
+    .where('user_id', '=', userId)
+    .forUpdate()
+    .executeTakeFirst()
+  return row?.leased === true
+}
+
 /** Whether users wait for one of these reasons. */
 export async function isAnybodyWaiting(db: Kysely<Database>, reasons: readonly string[]): Promise<boolean> {
   const { rows } = await sql`

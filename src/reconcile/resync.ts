@@ -1,14 +1,35 @@
 import type { Kysely } from 'kysely'
-import { sql } from 'kysely'
 import type { Database } from '../db/tables.ts'
+import { inTransaction } from '../db/transaction.ts'
+import { applyStep, type DriftKind, type Finding, saveFindings } from './drift-finding.ts'
+import {
+  abandonWalk,
+  advanceWalk,
+  finishWalk,
+  type HeldWalk,
+  MOST_STEPS,
+  PlaceRefusedError,
+  pauseWalk,
+  scheduleWalk,
+  type TakeStep,
+  takeWalk,
+  type WalkSummary,
+} from './inventory-walk.ts'
+import { markEveryone } from './mark-users.ts'
 import type { Duty } from './worker.ts'
 
 export interface ResyncOptions {
   readonly db: Kysely<Database>
   /** 0 = never. */
   readonly intervalSeconds: number
+  readonly takeStep: TakeStep
+  readonly onDrift: (kind: DriftKind) => void
   readonly onDirty: () => void
-  readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void }
+  readonly log: {
+    info(fields: object, message: string): void
+    warn(fields: object, message: string): void
+    error(fields: object, message: string): void
+  }
 }
 
 export interface Resync extends Duty {
@@ -16,70 +37,97 @@ export interface Resync extends Duty {
   markEveryone(): Promise<number>
 }
 
-/** How often a process looks whether a resync is due; the due time itself is kept in Postgres, for all processes. */
+/** How often a process looks whether a walk is due; the due time itself is kept in Postgres, for all processes. */
 const LOOK_MS = 15_000
+/** How long a walk waits that could not go on. */
+const PAUSE_SECONDS = 30
 
 /**
- * Marks every user dirty once per interval, so that what was changed by hand in Campaign Manager is noticed and put
- * back. One process does it for all; work that is already waiting is left as it is. Accounts are locked while they are
- * marked, because one that is finished at that moment is gone.
+ * Compares the whole inventory of Campaign Manager with the directory once per interval, and marks those users dirty whose
+ * account is not as it should be: their reconciliation looks for itself before it changes anything. One process does it for
+ * all. Each step is recorded together with what it found, so that a walk goes on where it was broken off.
  */
-export function createResync({ db, intervalSeconds, onDirty, log }: ResyncOptions): Resync {
+export function createResync(options: ResyncOptions): Resync {
+  const { db, intervalSeconds, onDirty, log } = options
   let timer: NodeJS.Timeout | undefined
-  let running: Promise<unknown> = Promise.resolve()
+  let running: Promise<unknown> | undefined
+  let stopping = false
 
+  /** Returns how much was found. */
   async function runOnce(): Promise<number> {
     if (intervalSeconds === 0) return 0
-    await scheduleTenants()
-    let marked = 0
-    for (let found = await resyncDueTenant(); found !== undefined; found = await resyncDueTenant()) {
-      marked += found.marked
-      log.info(found, 'resync: every account will be compared with Campaign Manager')
-    }
-    if (marked > 0) onDirty()
-    return marked
-  }
-
-  /** The first resync of a tenant comes after one interval, spread so that tenants do not come together. */
-  const scheduleTenants = () =>
-    sql`
-      insert into duty (tenant_id, name, next_run_at)
-      select tenant_id, 'resync', now() + make_interval(secs => ${intervalSeconds} * (0.5 + random() / 2))
-      from tenant on conflict do nothing`.execute(db)
-
-  async function resyncDueTenant(): Promise<{ tenantId: number; marked: number } | undefined> {
-    const { rows } = await sql<{ tenant_id: number; marked: string }>`
-      with due as (
-        select tenant_id from duty where name = 'resync' and next_run_at <= now()
-        limit 1 for update skip locked
-      ), scheduled as (
-        update duty set next_run_at = now() + make_interval(secs => ${intervalSeconds} * (0.9 + random() / 5))
-        from due where duty.tenant_id = due.tenant_id and duty.name = 'resync'
-        returning duty.tenant_id
-      ), marked as (
-        insert into dirty_user (tenant_id, user_id)
-        select account.tenant_id, account.user_id from account join scheduled using (tenant_id)
-        order by account.user_id
-        for no key update of account
-        on conflict do nothing
-        returning tenant_id
+    await scheduleWalk(db, intervalSeconds)
+    const held = await takeWalk(db)
+    if (!held) return 0
+    try {
+      return await walkOn(held)
+    } catch (error) {
+      const giveBack = error instanceof PlaceRefusedError ? abandonWalk : pauseWalk
+      await giveBack(db, held, PAUSE_SECONDS).catch((cause) =>
+        log.error({ err: cause }, 'the inventory walk could not be given back; its lease will end'),
       )
-      select scheduled.tenant_id, (select count(*) from marked) as marked from scheduled`.execute(db)
-    const row = rows[0]
-    return row && { tenantId: row.tenant_id, marked: Number(row.marked) }
+      throw error
+    }
   }
 
-  async function markEveryone(): Promise<number> {
-    const { numAffectedRows } = await sql`
-      insert into dirty_user (tenant_id, user_id)
-      select tenant_id, user_id from account order by user_id for no key update
-      on conflict do nothing`.execute(db)
-    onDirty()
-    return Number(numAffectedRows)
+  async function walkOn(taken: HeldWalk): Promise<number> {
+    let found = 0
+    for (let held = taken; ; ) {
+      if (stopping) {
+        await pauseWalk(db, held, 0)
+        return found
+      }
+      if (held.steps >= MOST_STEPS) throw new PlaceRefusedError('the inventory does not end')
+      const step = await options.takeStep(held, held.place)
+      const kept = await inTransaction(db, (trx) => record(trx, held, step))
+      if (!kept) {
+        log.warn({ walk: held.id }, 'the comparison of the inventory was taken over by another process')
+        return found
+      }
+      announce(kept.findings)
+      found += kept.findings.length
+      if (kept.summary) {
+        report(held, kept.summary)
+        // Whoever waits is tried again after a walk.
+        onDirty()
+      }
+      if (!step.next) return found
+      held = { ...held, place: step.next, steps: held.steps + 1 }
+    }
+  }
+
+  /** Undefined when the lease was lost, and then nothing is recorded. */
+  async function record(
+    trx: Parameters<typeof applyStep>[0],
+    held: HeldWalk,
+    step: Awaited<ReturnType<TakeStep>>,
+  ): Promise<{ findings: Finding[]; summary?: WalkSummary } | undefined> {
+    // First, because it locks the walk: a process that has taken it over waits until this step is whole.
+    if (!(await advanceWalk(trx, held, step.next ?? held.place))) return undefined
+    const findings = await applyStep(trx, held.id, step, true)
+    await saveFindings(trx, held.id, findings)
+    if (step.next) return { findings }
+    const summary = await finishWalk(trx, held, intervalSeconds)
+    return summary && { findings, summary }
+  }
+
+  function announce(findings: readonly Finding[]): void {
+    for (const { kind } of findings) options.onDrift(kind)
+    if (findings.some(({ repairable }) => repairable)) onDirty()
+  }
+
+  function report({ id: walk }: HeldWalk, { accounts, found }: WalkSummary): void {
+    const clean = Object.keys(found).length === 0
+    if (clean) log.info({ walk, accounts }, 'inventory compared: every account is as it should be')
+    else log.warn({ walk, accounts, found }, 'inventory compared: accounts are not as they should be')
   }
 
   function look(): void {
-    running = runOnce().catch((error) => log.error({ err: error }, 'resync failed'))
+    running ??= runOnce()
+      .catch((error) => log.error({ err: error }, 'the comparison of the inventory broke off'))
+      .finally(() => {
+        running = undefined
+      })
   }
 
   return {
@@ -88,10 +136,15 @@ export function createResync({ db, intervalSeconds, onDirty, log }: ResyncOption
       timer = setInterval(look, Math.min(LOOK_MS, intervalSeconds * 1000))
     },
     async stop() {
+      stopping = true
       clearInterval(timer)
       await running
     },
     runOnce,
-    markEveryone,
+    async markEveryone() {
+      const marked = await markEveryone(db)
+      onDirty()
+      return marked
+    },
   }
 }

@@ -115,21 +115,33 @@ t.test('the wrong token is unauthorized', async (t) => {
 
 t.test('lists cover every page', async (t) => {
   const names = Array.from({ length: 230 }, (_, n) => `Role ${n}`)
-  const { client, state, observed } = await withSandbox(t, {}, names)
+  const { client, state, observed, baseUrl } = await withSandbox(t, {}, names)
   for (let n = 0; n < 1100; n++) state.putUser({ email: `u${n}@contoso.example` })
   t.strictSame(
     (await client.listRoles()).map(({ name }) => name),
     names,
   )
   const sizes: number[] = []
+  const tokens: (string | undefined)[] = [undefined]
   const emails = new Set<string>()
-  for await (const page of client.listAccounts()) {
-    sizes.push(page.length)
-    for (const account of page) emails.add(account.email)
-  }
+  do {
+    const page = await client.listAccounts(tokens.at(-1))
+    sizes.push(page.accounts.length)
+    for (const account of page.accounts) emails.add(account.email)
+    tokens.push(page.nextPageToken)
+  } while (tokens.at(-1) !== undefined)
   t.strictSame(sizes, [500, 500, 100])
   t.equal(emails.size, 1100)
   t.equal(observed.filter(([operation]) => operation === 'list_roles').length, 3)
+
+  const { client: another } = clientOf(t, baseUrl, { accountPageSize: 2 })
+  const { accounts } = await another.listAccounts(tokens[2])
+  t.strictSame(
+    accounts.map(({ email }) => email),
+    ['u1000@contoso.example', 'u1001@contoso.example'],
+    'a page is found again by its token alone',
+  )
+  await t.rejects(client.listAccounts('gibberish'), { code: 'invalid', message: /pageToken/ })
 })
 
 t.test('every call passes the gate, whose wait is neither timed out nor measured', async (t) => {

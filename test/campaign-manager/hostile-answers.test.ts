@@ -114,10 +114,21 @@ t.test('page tokens that go round in a circle end the call', async (t) => {
   t.equal(requests.length, 3)
   t.equal(requests[2]?.url, '/cm/api/v1/roles?pageToken=b%26%3D')
   await t.rejects(client.findAccountByEmail('a@contoso.example'), { code: 'malformed', message })
-  const listed = async () => {
-    for await (const accounts of client.listAccounts()) t.strictSame(accounts, [])
-  }
-  await t.rejects(listed(), { code: 'malformed', message })
+})
+
+t.test('a page of accounts that names itself as the next is refused', async (t) => {
+  const { client } = await withServer(t, (_request, response) =>
+    json(response, 200, { users: [], nextPageToken: 'a' }),
+  )
+  t.strictSame(await client.listAccounts(), { accounts: [], nextPageToken: 'a' })
+  await t.rejects(client.listAccounts('a'), { code: 'malformed', message: /names itself as the next/ })
+})
+
+t.test('an empty page token ends the list of accounts', async (t) => {
+  const { client } = await withServer(t, (_request, response) =>
+    json(response, 200, { users: [], nextPageToken: '' }),
+  )
+  t.strictSame(await client.listAccounts(), { accounts: [], nextPageToken: undefined })
 })
 
 t.test('a second account on a later page is found too', async (t) => {

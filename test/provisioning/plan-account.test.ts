@@ -34,6 +34,8 @@ const plan = (given: Partial<AccountSituation>, policies: Partial<AccountPolicie
       fields: { email: 'ann@example.com', firstName: 'Ann', lastName: undefined, displayName: undefined },
       externalId: 'entra-1',
       found: undefined,
+      deletion: undefined,
+      enabledBefore: undefined,
       observed: given.found?.observed.account.roles ?? [],
       ...given,
     },
@@ -104,6 +106,32 @@ t.test('foreign roles and the end of an account', async (t) => {
     input: { roles: ['X'] },
     release: true,
   })
+})
+
+t.test('a deletion that was called off', async (t) => {
+  const kept = { deletion: 'kept', found: found('link', { enabled: false, roles: ['A', 'X'] }) } as const
+  const change = {
+    kind: 'replace',
+    input: { enabled: true, roles: ['A', 'X'], firstName: 'Ann' },
+    release: false,
+  }
+  t.match(
+    plan({ ...released, ...kept }),
+    { ...change, rule: { wanted: ['A'], foreign: ['X'] } },
+    'A stays ours',
+  )
+  t.match(plan({ ...released, ...kept, active: false }, { onDeactivate: 'suspend' }), {
+    kind: 'unchanged',
+  })
+  t.match(plan({ ...deleted, ...kept, enabledBefore: true }), change)
+  t.match(
+    plan({ ...deleted, ...kept, enabledBefore: false }),
+    { kind: 'unchanged' },
+    'it had no access before',
+  )
+  t.match(plan({ ...deleted, ...kept }), { kind: 'unchanged' }, 'it was never held')
+  t.match(plan({ ...released, deletion: 'kept' }), { kind: 'absent' }, 'somebody else deleted it')
+  t.match(plan({ ...released, ...kept, deletion: 'approved', found: found('link') }), { kind: 'delete' })
 })
 
 t.test('an account that was there before', async (t) => {

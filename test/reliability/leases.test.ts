@@ -175,6 +175,7 @@ async function setting(t: Test, { joined = true } = {}): Promise<Setting> {
       onDeactivate: 'ignore',
       onUserDelete: 'delete',
     },
+    mayDelete: async () => true,
     log: { warn: () => {} },
     onDrift: () => {},
     onRoleChange: () => {},

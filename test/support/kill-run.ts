@@ -19,6 +19,7 @@ export interface AccountRow {
 
 /** A service that dies at a given boundary and is started again, on one database and one Campaign Manager. */
 export interface KillRun {
+  readonly databaseUrl: string
   readonly sandbox: ListeningSandbox
   /** Sends a request until it is answered, starting the service again when it has died. */
   readonly scim: ScimRequest
@@ -35,8 +36,18 @@ export interface KillRun {
   account(userId: string): Promise<AccountRow | undefined>
 }
 
+export interface KillRunOptions {
+  readonly env?: Readonly<Record<string, string>>
+  /** Users who wait for this reason have nothing more to come. */
+  readonly parked?: string
+}
+
 /** @param folder for a file that lives as long as the test */
-export async function startKillRun(t: Test, folder: string): Promise<KillRun> {
+export async function startKillRun(
+  t: Test,
+  folder: string,
+  { env, parked }: KillRunOptions = {},
+): Promise<KillRun> {
   const { url } = await createDatabase(t)
   const sandbox = await startSandbox(t)
   const killFile = `${folder}/kill-at`
@@ -54,7 +65,7 @@ export async function startKillRun(t: Test, folder: string): Promise<KillRun> {
       databaseUrl: url,
       campaignManagerUrl: sandbox.url,
       nodeArgs: ['--import', KILLER],
-      env: { KILL_AT_FILE: killFile, RECONCILE: onlyAnswers ? 'off' : 'on' },
+      env: { ...env, KILL_AT_FILE: killFile, RECONCILE: onlyAnswers ? 'off' : 'on' },
     })
   let service: ServiceProcess = await start()
 
@@ -98,7 +109,13 @@ export async function startKillRun(t: Test, folder: string): Promise<KillRun> {
   }
 
   const left = async () =>
-    (await client.query('select user_id, lease, attempts, failure, failure_detail from dirty_user')).rows
+    (
+      await client.query(
+        `select user_id, lease, attempts, failure, failure_detail from dirty_user
+         where failure is distinct from $1 or not_before <= now() or lease is not null`,
+        [parked ?? ''],
+      )
+    ).rows
 
   async function convergeOrDie(): Promise<void> {
     await until(
@@ -123,7 +140,9 @@ export async function startKillRun(t: Test, folder: string): Promise<KillRun> {
         const rows = await left()
         // A failure waits for its back-off, which is not what is tested.
         if (rows.length > 0 && rows.every((row) => row.lease === null && row.failure !== null)) {
-          await client.query('update dirty_user set not_before = now()')
+          await client.query('update dirty_user set not_before = now() where failure is distinct from $1', [
+            parked ?? '',
+          ])
         }
         return rows.length === 0
       },
@@ -132,6 +151,7 @@ export async function startKillRun(t: Test, folder: string): Promise<KillRun> {
   }
 
   return {
+    databaseUrl: url,
     sandbox,
     scim,
     arm,

@@ -18,6 +18,8 @@ export interface TestService {
   readonly url: string
   readonly database: TestDatabase
   readonly sandbox: Sandbox
+  /** CAMPAIGN_MANAGER_URL of the sandbox. */
+  readonly campaignManagerUrl: string
   readonly running: RunningService
   readonly scim: ScimRequest
   /** Reconciles until nothing is due. Those that wait or failed stay for later. */
@@ -45,11 +47,12 @@ export interface TestServiceOptions {
 export async function startTestService(t: Test, options: TestServiceOptions = {}): Promise<TestService> {
   const database = options.beside?.database ?? (await openDatabase(t))
   const sandbox = options.beside?.sandbox ?? (await openSandbox(t, options.roles))
+  const campaignManagerUrl = options.env?.CAMPAIGN_MANAGER_URL ?? sandboxUrl(sandbox)
   const config = loadConfig(
     {
       PORT: '0',
       DATABASE_URL: database.url,
-      CAMPAIGN_MANAGER_URL: await sandboxUrl(sandbox),
+      CAMPAIGN_MANAGER_URL: campaignManagerUrl,
       CAMPAIGN_MANAGER_TOKEN,
       CAMPAIGN_MANAGER_RATE: '0',
       SCIM_TOKEN,
@@ -75,6 +78,7 @@ export async function startTestService(t: Test, options: TestServiceOptions = {}
     url,
     database,
     sandbox,
+    campaignManagerUrl,
     running,
     scim: scimClient(url, SCIM_TOKEN),
     settle,
@@ -99,6 +103,4 @@ async function openSandbox(t: Test, roles: SandboxOptions['roles']): Promise<San
   return sandbox
 }
 
-async function sandboxUrl(sandbox: Sandbox): Promise<string> {
-  return urls.get(sandbox) ?? ''
-}
+const sandboxUrl = (sandbox: Sandbox): string => urls.get(sandbox) ?? ''

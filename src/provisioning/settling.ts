@@ -1,0 +1,27 @@
+import type { Kysely } from 'kysely'
+import { CampaignManagerError } from '../campaign-manager/errors.ts'
+import type { Database } from '../db/tables.ts'
+import type { AccountRecord } from '../directory/account-record.ts'
+import type { Claim } from '../reconcile/dirty-set.ts'
+import { settleRefused } from './delivery-record.ts'
+
+/**
+ * Makes a write. When Campaign Manager itself refuses it, it will not take effect later, and nothing is pending any more,
+ * unless an older write is.
+ */
+export async function settling<T>(
+  db: Kysely<Database>,
+  claim: Claim,
+  record: AccountRecord,
+  write: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await write()
+  } catch (error) {
+    const isAnswered =
+      error instanceof CampaignManagerError && !['timeout', 'network', 'malformed'].includes(error.code)
+    const isOldest = record.writePendingSeconds === undefined || record.createKey !== undefined
+    if (isAnswered && isOldest) await settleRefused(db, claim)
+    throw error
+  }
+}
