@@ -8,11 +8,13 @@ import { systemClock } from '../clock.ts'
 import { type Config, ConfigError, loadConfig } from '../config.ts'
 import type { Database } from '../db/tables.ts'
 import { inTransaction } from '../db/transaction.ts'
+import { listHolds } from '../directory/deletion-holds.ts'
 import { databaseNow, loadUserNames } from '../directory/inventory.ts'
 import { takeInventoryStep } from '../provisioning/inventory-step.ts'
 import { createCallGate } from '../reconcile/call-gate.ts'
 import { applyStep, type Finding, forgetSeen, userKey } from '../reconcile/drift-finding.ts'
 import { firstPlace, MOST_STEPS, type Place, type TakeStep } from '../reconcile/inventory-walk.ts'
+import { retryFailing } from '../reconcile/mark-users.ts'
 import { parseArguments } from './arguments.ts'
 import type { Command, CommandIo } from './command.ts'
 import { withDatabase } from './database.ts'
@@ -22,8 +24,9 @@ export const driftCommand: Command = {
   help: `Usage: drift [--repair] [--json]
 
 Compares the accounts of Campaign Manager with what they should be, now, and lists what differs. It changes nothing.
-With --repair it marks the users concerned, and a running service mends their accounts; orphans and duplicates are only
-listed, because nothing here says whose they are. Users whose account is being brought up to date are left out.
+With --repair it marks the users concerned, and a running service mends their accounts; those who were parked are tried
+again too. Orphans and duplicates are only listed, because nothing here says whose they are. Users whose account is being
+brought up to date are left out.
 
   account_missing  a user's account is not there
   roles_missing    a role that the user should hold is not on the account
@@ -42,9 +45,17 @@ for the embedded database.
     const { values } = parseArguments(args, { repair: { type: 'boolean' }, json: { type: 'boolean' } })
     const config = loadConfig(io.env, (path) => readFileSync(path, 'utf8'))
     const repair = values.repair === true
-    const found = await withDatabase(io, (db) => compare(io, db, config, repair))
+    const { found, holds } = await withDatabase(io, async (db) => ({
+      found: await compare(io, db, config, repair),
+      holds: await listHolds(db, undefined),
+    }))
     if (values.json === true) io.out(formatJson(found))
     else print(io, found, repair)
+    for (const { tenant, disabled, waiting } of holds) {
+      io.err(
+        `tenant ${tenant}: ${disabled + waiting} deletions are held, ${disabled} of the accounts disabled; see "tenant deletions"\n`,
+      )
+    }
     return found.length > 0 && !repair ? 1 : 0
   },
 }
@@ -81,6 +92,7 @@ async function compare(
       policies: config,
     }
     const findings = await walkOnce(io, db, (walk, place) => takeInventoryStep(context, walk, place), repair)
+    if (repair) await inTransaction(db, retryFailing)
     return await described(db, findings, repair)
   } finally {
     await campaignManager.close()

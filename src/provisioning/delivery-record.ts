@@ -3,8 +3,8 @@ import type { AccountInput, ObservedAccount } from '../campaign-manager/messages
 import { uniqueViolation } from '../db/errors.ts'
 import type { Database } from '../db/tables.ts'
 import { inTransaction } from '../db/transaction.ts'
+import type { AccountRecord } from '../directory/account-record.ts'
 import {
-  type AccountRecord,
   type HoldIntent,
   recordAbsent,
   recordDisabled,
@@ -14,7 +14,7 @@ import {
   recordObserved,
   recordRefused,
   recordWritePending,
-} from '../directory/account-record.ts'
+} from '../directory/account-writes.ts'
 import { recordDeletion, shareHold } from '../directory/deletion-holds.ts'
 import { hastenHeirs } from '../directory/former-users.ts'
 import { type Claim, finishClaim, hastenWaiting, holdClaim, settleRemoval } from '../reconcile/dirty-set.ts'
@@ -87,6 +87,7 @@ export const recordHeld = (
 ): Promise<boolean> =>
   whileHeld(db, claim, async (trx) => {
     await recordDisabled(trx, claim.tenantId, claim.userId, account)
+    await settleRemoval(trx, claim)
     if (record.standing === 'deleted') {
       const { externalId, email } = account
       await hastenHeirs(trx, claim.tenantId, ACCOUNT_LINKED_ELSEWHERE, { externalId, email })

@@ -1,11 +1,7 @@
 import type { CampaignManager } from '../campaign-manager/campaign-manager.ts'
 import type { RoleCatalog } from '../campaign-manager/role-catalog.ts'
-import {
-  type AccountRecord,
-  isAccountOfAnother,
-  isAddressContested,
-  loadAccountRecord,
-} from '../directory/account-record.ts'
+import { type AccountRecord, loadAccountRecord } from '../directory/account-record.ts'
+import { isAccountOfAnother, isAddressContested } from '../directory/account-rivals.ts'
 import type { Claim } from '../reconcile/dirty-set.ts'
 import type { Attempt } from '../reconcile/worker.ts'
 import { sameRoles } from '../roles/role-rule.ts'

@@ -254,26 +254,3 @@ const dirtyRow = (db: Kysely<Database>, claim: Claim) =>
 export async function settleRemoval(trx: Transaction<Database>, claim: Claim): Promise<void> {
   await dirtyRow(trx, claim).set({ removal_since: null }).where('generation', '=', claim.generation).execute()
 }
-
-export interface Backlog {
-  readonly pending: number
-  readonly failing: number
-  readonly oldestSeconds: number
-  /** Age of the oldest change that takes access away and is not confirmed. */
-  readonly oldestRemovalSeconds: number
-}
-
-export async function measureBacklog(db: Kysely<Database>): Promise<Backlog> {
-  const { rows } = await sql<{ pending: string; failing: string; oldest: number; oldest_removal: number }>`
-    select count(*) as pending, count(failure) as failing,
-           coalesce(extract(epoch from now() - min(dirty_since)), 0)::float8 as oldest,
-           coalesce(extract(epoch from now() - min(removal_since)), 0)::float8 as oldest_removal
-    from dirty_user`.execute(db)
-  const row = rows[0]
-  return {
-    pending: Number(row?.pending ?? 0),
-    failing: Number(row?.failing ?? 0),
-    oldestSeconds: row?.oldest ?? 0,
-    oldestRemovalSeconds: row?.oldest_removal ?? 0,
-  }
-}

@@ -1,0 +1,163 @@
+import type { Transaction, UpdateObject } from 'kysely'
+import { sql } from 'kysely'
+import type { Database } from '../db/tables.ts'
+
+/** What is about to be written, recorded before it is: whatever happens then, the account can be found and told apart. */
+export interface WriteIntent {
+  readonly campaignManagerId: string | undefined
+  readonly granted: readonly string[]
+  readonly email: string
+  readonly externalId: string | undefined
+  readonly createKey: string | undefined
+}
+
+export async function recordIntent(
+  trx: Transaction<Database>,
+  tenantId: number,
+  userId: string,
+  intent: WriteIntent,
+): Promise<void> {
+  await update(trx, tenantId, userId, {
+    campaign_manager_id: intent.campaignManagerId ?? null,
+    granted: [...intent.granted],
+    email: intent.email,
+    external_id: intent.externalId ?? null,
+    create_key: intent.createKey ?? null,
+    write_pending_since: sql<Date>`coalesce(write_pending_since, now())`,
+  })
+}
+
+/** For a write that is about to be made and needs no other intent. */
+export const recordWritePending = (trx: Transaction<Database>, tenantId: number, userId: string) =>
+  update(trx, tenantId, userId, {
+    write_pending_since: sql<Date>`coalesce(write_pending_since, now())`,
+  })
+
+/** How an account is that is about to be disabled instead of deleted. */
+export interface HoldIntent {
+  readonly campaignManagerId: string
+  readonly enabled: boolean
+  /** Whether it may be enabled again, should its deletion be called off. */
+  readonly mayBeEnabled: boolean
+}
+
+/** Once held, what the account was before is known. False when it is not to be deleted any more, or has been decided about. */
+export async function recordHoldIntent(
+  trx: Transaction<Database>,
+  tenantId: number,
+  userId: string,
+  { campaignManagerId, enabled, mayBeEnabled }: HoldIntent,
+): Promise<boolean> {
+  const { numUpdatedRows } = await trx
+    .updateTable('account')
+    .set({
+      campaign_manager_id: campaignManagerId,
+      deletion: 'held',
+      enabled_before: sql<boolean>`
+        case when deletion = 'held' then enabled_before else ${enabled}::boolean end and ${mayBeEnabled}::boolean`,
+      write_pending_since: sql<Date>`coalesce(write_pending_since, now())`,
+    })
+    .where('tenant_id', '=', tenantId)
+    .where('user_id', '=', userId)
+    .where('standing', 'in', ['released', 'deleted'])
+    .where((eb) => eb.or([eb('deletion', 'is', null), eb('deletion', '=', 'held')]))
+    .executeTakeFirstOrThrow()
+  return numUpdatedRows > 0n
+}
+
+/** The account is disabled. What was granted is still ours, and an operator may have decided about its deletion meanwhile. */
+export async function recordDisabled(
+  trx: Transaction<Database>,
+  tenantId: number,
+  userId: string,
+  account: { readonly email: string; readonly externalId?: string; readonly roles: readonly string[] },
+): Promise<void> {
+  await update(trx, tenantId, userId, {
+    observed_roles: [...account.roles],
+    observed_at: sql<Date>`now()`,
+    email: account.email,
+    external_id: account.externalId ?? null,
+    ...settled,
+  })
+}
+
+/** What Campaign Manager was seen to hold after a reconciliation. */
+export interface ObservedState {
+  readonly campaignManagerId: string
+  readonly granted: readonly string[]
+  readonly roles: readonly string[]
+  readonly foreign: readonly string[]
+  readonly email: string
+  readonly externalId: string | undefined
+}
+
+export async function recordObserved(
+  trx: Transaction<Database>,
+  tenantId: number,
+  userId: string,
+  state: ObservedState,
+): Promise<void> {
+  await update(trx, tenantId, userId, {
+    campaign_manager_id: state.campaignManagerId,
+    granted: [...state.granted],
+    observed_roles: [...state.roles],
+    foreign_roles: [...state.foreign],
+    observed_at: sql<Date>`now()`,
+    email: state.email,
+    external_id: state.externalId ?? null,
+    ...settled,
+  })
+}
+
+export const recordLinked = (
+  trx: Transaction<Database>,
+  tenantId: number,
+  userId: string,
+  campaignManagerId: string,
+) => update(trx, tenantId, userId, { campaign_manager_id: campaignManagerId })
+
+const settled = { create_key: null, write_pending_since: null }
+
+/** Campaign Manager refused a write: it will not take effect, and its Idempotency-Key would bring that refusal again. */
+export const recordRefused = (trx: Transaction<Database>, tenantId: number, userId: string) =>
+  update(trx, tenantId, userId, settled)
+
+/** There is no account, or none of ours. The row itself goes once the user is deleted: nothing is left to do for it. */
+export async function recordAbsent(
+  trx: Transaction<Database>,
+  tenantId: number,
+  userId: string,
+): Promise<void> {
+  await update(trx, tenantId, userId, {
+    campaign_manager_id: null,
+    granted: [],
+    observed_roles: null,
+    foreign_roles: [],
+    observed_at: sql<Date>`now()`,
+    email: null,
+    external_id: null,
+    deletion: null,
+    enabled_before: null,
+    ...settled,
+  })
+  await trx
+    .deleteFrom('account')
+    .where('tenant_id', '=', tenantId)
+    .where('user_id', '=', userId)
+    .where('standing', '=', 'deleted')
+    .execute()
+}
+
+async function update(
+  trx: Transaction<Database>,
+  tenantId: number,
+  userId: string,
+  values: UpdateObject<Database, 'account'>,
+): Promise<void> {
+  await trx
+    .updateTable('account')
+    .set(values)
+    .where('tenant_id', '=', tenantId)
+    .where('user_id', '=', userId)
+    .execute()
+}
