@@ -14,6 +14,8 @@ export interface AccountRecord {
   readonly createKey: string | undefined
   /** For how long a write may have been under way of which nobody knows what became. */
   readonly writePendingSeconds: number | undefined
+  /** For how long a linked account has not been found. */
+  readonly missingSeconds: number | undefined
   /** What the account held when it was last seen. */
   readonly observedRoles: readonly string[] | undefined
   /** Undefined once the user is deleted. */
@@ -37,6 +39,7 @@ export interface RecordRow {
   external_id: string | null
   create_key: string | null
   pending_seconds: number | null
+  missing_seconds: number | null
   observed_roles: string[] | null
   attributes: Resource | null
   group_names: string[]
@@ -49,6 +52,7 @@ export interface RecordRow {
 export const recordColumns = sql.raw(`
   account.standing, account.campaign_manager_id, account.granted, account.email, account.external_id,
   account.create_key, extract(epoch from now() - account.write_pending_since)::float8 as pending_seconds,
+  extract(epoch from now() - account.missing_since)::float8 as missing_seconds,
   account.observed_roles, account.deletion, account.enabled_before, scim_user.attributes,
   array(
     select scim_group.attributes ->> 'displayName'
@@ -72,6 +76,7 @@ export const recordOf = (row: RecordRow): AccountRecord => ({
   externalId: row.external_id ?? undefined,
   createKey: row.create_key ?? undefined,
   writePendingSeconds: row.pending_seconds ?? undefined,
+  missingSeconds: row.missing_seconds ?? undefined,
   observedRoles: row.observed_roles ?? undefined,
   user: row.attributes ?? undefined,
   groupNames: row.group_names,

@@ -116,7 +116,11 @@ export const recordLinked = (
   campaignManagerId: string,
 ) => update(trx, tenantId, userId, { campaign_manager_id: campaignManagerId })
 
-const settled = { create_key: null, write_pending_since: null }
+/** A linked account was looked for and not found. */
+export const recordMissing = (trx: Transaction<Database>, tenantId: number, userId: string) =>
+  update(trx, tenantId, userId, { missing_since: sql<Date>`coalesce(missing_since, now())` })
+
+const settled = { create_key: null, write_pending_since: null, missing_since: null }
 
 /** Campaign Manager refused a write: it will not take effect, and its Idempotency-Key would bring that refusal again. */
 export const recordRefused = (trx: Transaction<Database>, tenantId: number, userId: string) =>

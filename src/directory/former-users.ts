@@ -13,7 +13,10 @@ export interface Identity {
 const leftBehind = sql<boolean>`
   standing = 'deleted' and deletion in ('held', 'kept') and campaign_manager_id is not null`
 
-/** The former user of the same external id, else of the same address, within the tenant. */
+/**
+ * The former user of the same external id, within the tenant; or, if that one had none, of the same address. An address alone
+ * proves nothing about somebody who was known by another external id: it may have been given to a new colleague.
+ */
 export async function findFormerUser(
   db: Kysely<Database>,
   tenantId: number,
@@ -22,7 +25,10 @@ export async function findFormerUser(
   const { rows } = await sql<{ user_id: string }>`
     select user_id from account
     where tenant_id = ${tenantId} and ${leftBehind}
-      and (external_id = ${externalId ?? null} or lower(email) = lower(${email ?? null}::text))
+      and (
+        external_id = ${externalId ?? null}
+        or (lower(email) = lower(${email ?? null}::text) and coalesce(external_id, user_id::text) = user_id::text)
+      )
     order by external_id is not distinct from ${externalId ?? null} desc, user_id
     limit 1`.execute(db)
   return rows[0]?.user_id

@@ -12,6 +12,7 @@ import {
   finishObserved,
   intendDelete,
   intendWrite,
+  noteMissing,
   recordAccount,
   recordLink,
 } from './delivery-record.ts'
@@ -60,8 +61,11 @@ export async function deliverPlan(
       return absent(delivery)
     case 'unchanged':
       // A write that is still on its way names the version that was read before it. Writing once more makes that version
-      // a past one, so that it cannot take effect later and undo what is right now.
-      if (record.writePendingSeconds !== undefined) return replace(delivery, { ...plan, kind: 'replace' })
+      // a past one, so that it cannot take effect later and undo what is right now. And a read that lags behind, on the
+      // strength of which a role of ours would be forgotten, names a past version itself, so that the write finds out.
+      if (record.writePendingSeconds !== undefined || forgetsRole(record, plan)) {
+        return replace(delivery, { ...plan, kind: 'replace' })
+      }
       return finish(delivery, plan.observed, plan, 'unchanged')
     case 'create':
       return create(delivery, plan)
@@ -72,7 +76,30 @@ export async function deliverPlan(
   }
 }
 
+/** Whether a role of ours that the account was seen to hold, and that is wanted no more, is gone without our taking it away. */
+const forgetsRole = (
+  { granted, observedRoles = [] }: AccountRecord,
+  { observed, rule }: Planned<'unchanged'>,
+): boolean =>
+  granted.some(
+    (role) =>
+      observedRoles.includes(role) && !rule.wanted.includes(role) && !observed.account.roles.includes(role),
+  )
+
+/** An account that was linked and is not to be found is believed to be gone after so long. */
+const MISSING_SECONDS = 2
+
 async function absent({ context, claim, record }: Delivery): Promise<Attempt> {
+  const isOurDoing = record.campaignManagerId === undefined || record.writePendingSeconds !== undefined
+  if (!isOurDoing && (record.missingSeconds ?? 0) < MISSING_SECONDS) {
+    if (!(await noteMissing(context.db, claim))) return lost
+    return {
+      kind: 'failed',
+      scope: 'account',
+      reason: 'account_missing',
+      detail: 'the account is not to be found, and is looked for once more before that is believed',
+    }
+  }
   const isUnsettled =
     record.createKey !== undefined && (record.writePendingSeconds ?? UNSETTLED_SECONDS) < UNSETTLED_SECONDS
   if (!isUnsettled) return finishAbsent(context.db, claim, 'unchanged')

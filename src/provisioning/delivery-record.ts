@@ -11,6 +11,7 @@ import {
   recordHoldIntent,
   recordIntent,
   recordLinked,
+  recordMissing,
   recordObserved,
   recordRefused,
   recordWritePending,
@@ -93,6 +94,10 @@ export const recordHeld = (
       await hastenHeirs(trx, claim.tenantId, ACCOUNT_LINKED_ELSEWHERE, { externalId, email })
     }
   })
+
+/** Records that the linked account was not found. */
+export const noteMissing = (db: Kysely<Database>, claim: Claim): Promise<boolean> =>
+  whileHeld(db, claim, (trx) => recordMissing(trx, claim.tenantId, claim.userId))
 
 export const settleRefused = (db: Kysely<Database>, claim: Claim): Promise<boolean> =>
   whileHeld(db, claim, (trx) => recordRefused(trx, claim.tenantId, claim.userId))

@@ -21,7 +21,9 @@ export function registerApi(app: FastifyInstance, { users, roles, handling }: Ap
   )
   app.get(
     '/users',
-    handling.route('users', (request) => listUsers(users, request)),
+    handling.route('users', (request) => listUsers(users, request), {
+      stale: (request, withinMs) => listUsers(users, request, withinMs),
+    }),
   )
   app.post(
     '/users',
@@ -30,14 +32,15 @@ export function registerApi(app: FastifyInstance, { users, roles, handling }: Ap
   )
   app.get(
     '/users/:id',
-    handling.route('user', (request) => answerUser(200, users.get(idOf(request)))),
+    handling.route('user', (request) => answerUser(200, users.get(idOf(request))), {
+      stale: (request, withinMs) => answerUser(200, users.getStale(idOf(request), withinMs)),
+    }),
   )
   app.put(
     '/users/:id',
     written,
-    handling.route('user', (request) => {
-      const replaced = users.replace(idOf(request), inputOf(request), request.headers['if-match'])
-      return { ...answerUser(200, replaced), applied: true }
+    handling.route('user', (request) => replaceUser(request, (...change) => users.replace(...change)), {
+      partial: (request) => replaceUser(request, (...change) => users.replacePartially(...change)),
     }),
   )
   app.delete(
@@ -49,20 +52,25 @@ export function registerApi(app: FastifyInstance, { users, roles, handling }: Ap
   )
 }
 
-function listUsers(users: UserStore, request: FastifyRequest): Answer {
+function listUsers(users: UserStore, request: FastifyRequest, staleMs?: number): Answer {
   const size = pageSizeOf(queryValue(request, 'pageSize'))
   const email = queryValue(request, 'email')
   if (email === undefined) {
     const { items, ...next } = users.page(size, queryValue(request, 'pageToken'))
     return answerOk({ users: items, ...next })
   }
-  const found = users.findByEmail(email)
+  const found = staleMs === undefined ? users.findByEmail(email) : users.findStaleByEmail(email, staleMs)
   return answerOk({ users: found === undefined ? [] : [found.user] })
 }
 
 function createUser(users: UserStore, request: FastifyRequest): Answer {
   const created = users.create(inputOf(request))
   return { ...answerUser(201, created), applied: true, userId: created.user.id }
+}
+
+function replaceUser(request: FastifyRequest, replace: UserStore['replace']): Answer {
+  const replaced = replace(idOf(request), inputOf(request), request.headers['if-match'])
+  return { ...answerUser(200, replaced), applied: true }
 }
 
 /** The contract: a key seen before gets the first answer again, whatever that was and whatever is asked now. */

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox'
 
-const literals = <const T extends string[]>(...values: T) =>
+const literals = <const T extends readonly string[]>(...values: T) =>
   Type.Union(values.map((value) => Type.Literal(value)))
 
 /**
@@ -8,41 +8,51 @@ const literals = <const T extends string[]>(...values: T) =>
  * rate_limited          429, with `retryAfter`
  * error                 `status` (500 unless told), not applied
  * unauthorized          401, not applied
+ * not_found             404 in the contract's form, not applied
  * html                  a proxy's page with `status` (200 unless told), not applied
+ * refused               the connection is reset, not applied, and new ones are refused for `durationMs` (100 unless told)
  * reset                 the connection is reset, not applied
  * timeout               no answer until the sandbox closes, not applied
  * applied_then_timeout  applied, no answer until the sandbox closes
  * truncated             applied, a whole HTTP answer with half of the JSON
  * cut_off               applied, the connection ends in the middle of the answer
+ * reset_after_headers   applied, the connection is reset after the answer's headers
+ * slow_drip             applied, and answered byte by byte in `durationMs` (30 000 unless told)
+ * repeated              a gateway sends a write twice and passes on the second answer
+ * partial               of a PUT's changes of roles, half are made; `status` 500, or 200 with what then holds
+ * stale                 a read by a replica that may lack a change of the last `durationMs` (1000 unless told)
  */
-export type FaultKind =
-  | 'latency'
-  | 'rate_limited'
-  | 'error'
-  | 'unauthorized'
-  | 'html'
-  | 'reset'
-  | 'timeout'
-  | 'applied_then_timeout'
-  | 'truncated'
-  | 'cut_off'
+const KINDS = [
+  'latency',
+  'rate_limited',
+  'error',
+  'unauthorized',
+  'not_found',
+  'html',
+  'refused',
+  'reset',
+  'timeout',
+  'applied_then_timeout',
+  'truncated',
+  'cut_off',
+  'reset_after_headers',
+  'slow_drip',
+  'repeated',
+  'partial',
+  'stale',
+] as const
+export type FaultKind = (typeof KINDS)[number]
+
+/** The others befall any request. */
+export const METHODS: Partial<Record<FaultKind, readonly string[]>> = {
+  repeated: ['POST', 'PUT', 'DELETE'],
+  partial: ['PUT'],
+  stale: ['GET'],
+}
 
 export const FaultRule = Type.Object(
   {
-    kind: Type.Unsafe<FaultKind>(
-      literals(
-        'latency',
-        'rate_limited',
-        'error',
-        'unauthorized',
-        'html',
-        'reset',
-        'timeout',
-        'applied_then_timeout',
-        'truncated',
-        'cut_off',
-      ),
-    ),
+    kind: Type.Unsafe<FaultKind>(literals(...KINDS)),
     method: Type.Optional(
       Type.Unsafe<'GET' | 'POST' | 'PUT' | 'DELETE'>(literals('GET', 'POST', 'PUT', 'DELETE')),
     ),
@@ -52,8 +62,11 @@ export const FaultRule = Type.Object(
     probability: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
     seed: Type.Optional(Type.Integer()),
     latencyMs: Type.Optional(Type.Number({ minimum: 0 })),
+    durationMs: Type.Optional(Type.Number({ minimum: 0 })),
     status: Type.Optional(Type.Integer({ minimum: 200, maximum: 599 })),
     retryAfter: Type.Optional(Type.Union([Type.Integer({ minimum: 0 }), Type.String()])),
+    /** RFC 9110 §10.2.3 knows two forms; a number of seconds can be told as the date that it leads to. */
+    retryAfterAs: Type.Optional(Type.Unsafe<'seconds' | 'date'>(literals('seconds', 'date'))),
   },
   { additionalProperties: false },
 )
@@ -111,6 +124,7 @@ function pick(armed: readonly Armed[], target: FaultTarget): Fault {
 }
 
 function matches(rule: FaultRule, target: FaultTarget): boolean {
+  if (METHODS[rule.kind]?.includes(target.method) === false) return false
   if (rule.method !== undefined && rule.method !== target.method) return false
   if (rule.route !== undefined && rule.route !== target.route) return false
   if (rule.emailOrId === undefined) return true

@@ -1,6 +1,14 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { errorBody, Refusal, statusOfCode, type User } from './contract.ts'
+import {
+  answerFault,
+  cutOff,
+  drip,
+  isCarriedOut,
+  pause,
+  resetAfterHeaders,
+  stumbled,
+} from './fault-answers.ts'
 import type { FaultRule, Faults } from './faults.ts'
 import type { RequestLog, RequestRecord, RouteName } from './request-log.ts'
 
@@ -17,10 +25,19 @@ export type Hooks = {
 export type HandlingParts = {
   log: RequestLog
   faults: Faults
+  now: () => Date
   hooks: Hooks
   stopping: AbortSignal
   /** The address of the account with this id, for the log and for faults that name it. */
   emailOf: (id: string) => string | undefined
+  /** New connections are refused for so long. */
+  refuse: (ms: number) => void
+}
+
+/** How else a request may be carried out, when a fault wants it so. */
+export type Otherwise = {
+  stale?: (request: FastifyRequest, withinMs: number) => Answer
+  partial?: (request: FastifyRequest) => Answer
 }
 
 export type Handling = {
@@ -32,6 +49,7 @@ export type Handling = {
   route(
     name: RouteName,
     compute: (request: FastifyRequest) => Answer,
+    otherwise?: Otherwise,
   ): (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>
 }
 
@@ -47,7 +65,7 @@ export function createHandling(parts: HandlingParts): Handling {
     record: RequestRecord,
     request: FastifyRequest,
     reply: FastifyReply,
-    compute: () => Answer,
+    compute: (rule: FaultRule | undefined) => Answer,
   ): Promise<FastifyReply> {
     const names = describe(record, request, parts.emailOf)
     await hooks.onRequest?.(record)
@@ -58,25 +76,51 @@ export function createHandling(parts: HandlingParts): Handling {
       if (stopping.aborted) return neverAnswer(record, reply)
     }
     if (rule !== undefined) record.faulted = rule.kind
-    if (rule?.kind === 'timeout') return neverAnswer(record, reply)
-    if (rule?.kind === 'reset') {
-      request.raw.socket.resetAndDestroy()
-      return neverAnswer(record, reply)
-    }
-    if (rule !== undefined && !appliesFirst(rule)) return answerFault(rule, request, reply)
-    const answer = compute()
+    if (rule !== undefined && !isCarriedOut(rule)) return refuseByFault(rule, record, request, reply)
+    const answer = compute(rule)
     record.status = answer.status
     if (answer.userId !== undefined) record.userId = answer.userId
     if (answer.applied === true) await hooks.onApplied?.(record)
-    if (rule?.kind === 'applied_then_timeout') {
-      delete record.status
-      return neverAnswer(record, reply)
+    return answerAs(rule, answer, record, reply)
+  }
+
+  function refuseByFault(
+    rule: FaultRule,
+    record: RequestRecord,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): FastifyReply {
+    if (rule.kind === 'refused') parts.refuse(rule.durationMs ?? 100)
+    if (rule.kind === 'refused' || rule.kind === 'reset') request.raw.socket.resetAndDestroy()
+    const isSilent = rule.kind === 'refused' || rule.kind === 'reset' || rule.kind === 'timeout'
+    return isSilent ? neverAnswer(record, reply) : answerFault(rule, parts.now(), request, reply)
+  }
+
+  function answerAs(
+    rule: FaultRule | undefined,
+    answer: Answer,
+    record: RequestRecord,
+    reply: FastifyReply,
+  ): FastifyReply {
+    switch (rule?.kind) {
+      case 'applied_then_timeout':
+        delete record.status
+        return neverAnswer(record, reply)
+      case 'cut_off':
+        neverAnswer(record, reply)
+        cutOff(reply, answer)
+        return reply
+      case 'reset_after_headers':
+        neverAnswer(record, reply)
+        resetAfterHeaders(reply, answer)
+        return reply
+      case 'slow_drip':
+        neverAnswer(record, reply)
+        void drip(reply, answer, rule.durationMs ?? 30_000, stopping)
+        return reply
+      default:
+        return send(reply, answer, rule?.kind === 'truncated')
     }
-    if (rule?.kind === 'cut_off') {
-      neverAnswer(record, reply)
-      return cutOff(reply, answer)
-    }
-    return send(reply, answer, rule?.kind === 'truncated')
   }
 
   return {
@@ -89,14 +133,35 @@ export function createHandling(parts: HandlingParts): Handling {
       record.status = status
       log.end(record)
     },
-    route: (name, compute) => async (request, reply) => {
+    route: (name, compute, otherwise) => async (request, reply) => {
       const record = records.get(request)
       if (record === undefined) throw new Error('a request reached its handler without having arrived')
       record.route = name
-      return handle(record, request, reply, () => answerOf(request, compute))
+      return handle(record, request, reply, (rule) => carryOut(rule, request, compute, otherwise))
     },
   }
 }
+
+function carryOut(
+  rule: FaultRule | undefined,
+  request: FastifyRequest,
+  compute: (request: FastifyRequest) => Answer,
+  { stale, partial }: Otherwise = {},
+): Answer {
+  if (rule?.kind === 'stale' && stale) {
+    return answerOf(request, () => stale(request, rule.durationMs ?? 1000))
+  }
+  if (rule?.kind === 'partial' && partial) {
+    const answer = answerOf(request, partial)
+    return answer.applied && rule.status !== 200 ? { ...answer, ...stumbled(rule, request) } : answer
+  }
+  const first = answerOf(request, compute)
+  if (rule?.kind !== 'repeated') return first
+  const second = answerOf(request, compute)
+  return { ...second, applied: first.applied === true || second.applied === true, ...userOf(first) }
+}
+
+const userOf = ({ userId }: Answer) => (userId === undefined ? {} : { userId })
 
 export const answerOk = (body: object): Answer => ({ status: 200, body })
 
@@ -114,31 +179,6 @@ export function answerOf(request: FastifyRequest, compute: (request: FastifyRequ
   }
 }
 
-function appliesFirst({ kind }: FaultRule): boolean {
-  return kind === 'applied_then_timeout' || kind === 'truncated' || kind === 'cut_off'
-}
-
-function answerFault(rule: FaultRule, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  if (rule.kind === 'html') {
-    const page =
-      '<!DOCTYPE html>\n<html><head><title>Gateway</title></head><body><h1>Please sign in</h1></body></html>\n'
-    return reply
-      .code(rule.status ?? 200)
-      .type('text/html; charset=utf-8')
-      .send(page)
-  }
-  const code = rule.kind === 'unauthorized' || rule.kind === 'rate_limited' ? rule.kind : codeOf(rule.status)
-  const status = rule.kind === 'error' ? (rule.status ?? 500) : statusOfCode[code]
-  const retryAfter = rule.retryAfter ?? (rule.kind === 'rate_limited' ? 1 : undefined)
-  if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
-  return reply.code(status).send(errorBody(code, 'a fault that was asked for', request.id))
-}
-
-function codeOf(status: number | undefined): 'internal' | 'unavailable' | 'forbidden' {
-  if (status === 403) return 'forbidden'
-  return status === 503 ? 'unavailable' : 'internal'
-}
-
 function send(reply: FastifyReply, answer: Answer, half: boolean): FastifyReply {
   reply.code(answer.status)
   if (answer.etag !== undefined) reply.header('etag', answer.etag)
@@ -148,16 +188,6 @@ function send(reply: FastifyReply, answer: Answer, half: boolean): FastifyReply 
   return reply.send(half ? text.slice(0, text.length / 2) : text)
 }
 
-function cutOff(reply: FastifyReply, answer: Answer): FastifyReply {
-  const bytes = Buffer.from(JSON.stringify(answer.body ?? {}))
-  reply.raw.writeHead(answer.status === 204 ? 200 : answer.status, {
-    'content-type': 'application/json; charset=utf-8',
-    'content-length': bytes.length,
-  })
-  reply.raw.write(bytes.subarray(0, bytes.length / 2), () => reply.raw.destroy())
-  return reply
-}
-
 /** Notes in the record whose account the request is about; gives every name of that account. */
 function describe(
   record: RequestRecord,
@@ -165,7 +195,8 @@ function describe(
   emailOf: (id: string) => string | undefined,
 ): string[] {
   const { id } = request.params as { id?: string }
-  const bodyEmail = (request.body as { email?: unknown } | null | undefined)?.email
+  const body = request.body as { email?: unknown; roles?: unknown } | null | undefined
+  const bodyEmail = body?.email
   const queryEmail = new URL(request.url, 'http://sandbox').searchParams.get('email') ?? undefined
   const knownEmail = id === undefined ? undefined : emailOf(id)
   const email = knownEmail ?? (typeof bodyEmail === 'string' ? bodyEmail : queryEmail)
@@ -173,15 +204,7 @@ function describe(
   if (email !== undefined) record.email = email
   if (id !== undefined) record.userId = id
   if (typeof key === 'string') record.idempotencyKey = key
+  if (Array.isArray(body?.roles)) record.roles = body.roles
   const names = [id, email, typeof bodyEmail === 'string' ? bodyEmail : undefined]
   return names.filter((name) => name !== undefined)
-}
-
-async function pause(ms: number, stopping: AbortSignal): Promise<void> {
-  try {
-    await delay(ms, undefined, { signal: stopping })
-  } catch (error) {
-    // The only thing that ends the wait early is the sandbox's stop, which the caller asks about.
-    if (!stopping.aborted) throw error
-  }
 }

@@ -10,6 +10,8 @@ export type RequestRecord = {
   email?: string
   userId?: string
   idempotencyKey?: string
+  /** Those that a write asks for, whatever came of it. */
+  roles?: readonly string[]
   /** Absent while it is being handled, and for good when it was never answered. */
   status?: number
   faulted?: FaultKind

@@ -10,6 +10,7 @@ import Fastify, {
 import { registerAdmin } from './admin.ts'
 import { registerApi } from './api.ts'
 import { type ErrorCode, errorBody, Refusal, statusOfCode } from './contract.ts'
+import { createDoor } from './door.ts'
 import { createFaults } from './faults.ts'
 import { createHandling } from './handling.ts'
 import { RequestLog } from './request-log.ts'
@@ -65,9 +66,12 @@ export function createSandbox(options: SandboxOptions): Sandbox {
     hooks: state,
     stopping: stopping.signal,
     emailOf: (id) => users.find(id)?.user.email,
+    now: options.now,
+    refuse: (ms) => door.refuse(ms),
   })
 
   const app = Fastify(serverOptions(options))
+  const door = createDoor(app.server, stopping.signal)
   app.setErrorHandler(answerError)
   app.setNotFoundHandler(answerNoRoute)
   app.register(
@@ -89,6 +93,7 @@ export function createSandbox(options: SandboxOptions): Sandbox {
     listen: (at) => listen(app, at),
     close: async () => {
       stopping.abort()
+      await door.opened()
       await app.close()
     },
   }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Refusal, type User, type UserEdit, type UserInput } from './contract.ts'
 import { type Page, pageOf } from './paging.ts'
+import { Past } from './past.ts'
 import type { RoleStore } from './roles.ts'
 
 export type VersionedUser = { user: User; etag: string }
@@ -13,12 +14,14 @@ export class UserStore {
   #version = 0
   readonly #byId = new Map<string, Stored>()
   readonly #idByEmail = new Map<string, string>()
+  readonly #past: Past<Stored>
   readonly #roles: RoleStore
   readonly #now: () => Date
 
   constructor(roles: RoleStore, now: () => Date) {
     this.#roles = roles
     this.#now = now
+    this.#past = new Past(now)
   }
 
   find(id: string): VersionedUser | undefined {
@@ -43,6 +46,17 @@ export class UserStore {
     return this.#stored(id)
   }
 
+  /** As a replica answers that may lack the last change, when that is no older. */
+  getStale(id: string, withinMs: number): VersionedUser {
+    const past = this.#past.before(id, withinMs)
+    return past === undefined ? this.#stored(id) : found(past.before)
+  }
+
+  findStaleByEmail(email: string, withinMs: number): VersionedUser | undefined {
+    const past = this.#past.before(email.toLowerCase(), withinMs)
+    return past === undefined ? this.findByEmail(email) : past.before
+  }
+
   create(input: UserInput): VersionedUser {
     this.#refuseTaken(input.email, undefined)
     this.#refuseRoles(input.roles, [])
@@ -59,6 +73,18 @@ export class UserStore {
     return this.#change(stored, input, [])
   }
 
+  /** Gives and takes only the first half of the roles that change, as one who stumbles on the way. */
+  replacePartially(id: string, input: UserInput, ifMatch: string | undefined): VersionedUser {
+    const stored = this.#stored(id)
+    refuseChanged(stored.etag, ifMatch)
+    this.#refuseRoles(input.roles, [])
+    return this.#change(
+      stored,
+      { ...input, roles: halfWay(stored.user.roles, input.roles) },
+      stored.user.roles,
+    )
+  }
+
   /** A person's edit: a role that the account holds already may stay, even when the role itself is gone. */
   edit(id: string, patch: UserEdit): VersionedUser {
     const stored = this.#stored(id)
@@ -68,6 +94,8 @@ export class UserStore {
   remove(id: string, ifMatch: string | undefined): void {
     const stored = this.#stored(id)
     refuseChanged(stored.etag, ifMatch)
+    this.#past.changed(id, stored)
+    this.#past.changed(stored.user.email.toLowerCase(), stored)
     this.#byId.delete(id)
     this.#idByEmail.delete(stored.user.email.toLowerCase())
   }
@@ -92,15 +120,18 @@ export class UserStore {
   #keep(user: User, sequence: number): VersionedUser {
     Object.freeze(user.roles)
     const stored = { user: Object.freeze(user), sequence, etag: `"v${++this.#version}"` }
+    const before = this.#byId.get(user.id)
+    const isRenamed = before !== undefined && before.user.email.toLowerCase() !== user.email.toLowerCase()
+    this.#past.changed(user.id, before)
+    this.#past.changed(user.email.toLowerCase(), isRenamed ? undefined : before)
+    if (isRenamed) this.#past.changed(before.user.email.toLowerCase(), before)
     this.#byId.set(user.id, stored)
     this.#idByEmail.set(user.email.toLowerCase(), user.id)
     return stored
   }
 
   #stored(id: string): Stored {
-    const stored = this.#byId.get(id)
-    if (stored === undefined) throw new Refusal('not_found', 'no user has this id')
-    return stored
+    return found(this.#byId.get(id))
   }
 
   #refuseTaken(email: string, by: string | undefined): void {
@@ -115,6 +146,21 @@ export class UserStore {
     const unknown = roles.find((role) => !this.#roles.has(role) && !held.includes(role))
     if (unknown !== undefined) throw new Refusal('role_unknown', `no role is named '${unknown}'`)
   }
+}
+
+function found(stored: Stored | undefined): Stored {
+  if (stored === undefined) throw new Refusal('not_found', 'no user has this id')
+  return stored
+}
+
+function halfWay(held: readonly string[], asked: readonly string[]): string[] {
+  const changes = [
+    ...asked.filter((role) => !held.includes(role)),
+    ...held.filter((role) => !asked.includes(role)),
+  ]
+  const made = changes.slice(0, Math.floor(changes.length / 2))
+  const kept = held.filter((role) => !made.includes(role))
+  return [...kept, ...made.filter((role) => asked.includes(role))]
 }
 
 /** RFC 9110 §13.1.1: If-Match compares strongly, so a weak tag matches nothing. */

@@ -48,8 +48,9 @@ for (const [message, fault] of Object.entries(away)) {
     t.equal((await fetch(`${service.url}/readyz`)).status, 200, 'the service itself is well')
 
     faults.clear()
-    // Who was told 429 leaves Campaign Manager alone for a while; a fresh process was not told.
-    const process = fault.kind === 'rate_limited' ? await startTestService(t, { beside: service }) : service
+    // Who was told 429 or 401 leaves Campaign Manager alone for a while; a fresh process was not told.
+    const isTold = fault.kind === 'rate_limited' || fault.kind === 'unauthorized'
+    const process = isTold ? await startTestService(t, { beside: service }) : service
     await process.retry()
     t.strictSame(accountsIn(service), {
       [emailOf('joiner')]: account('joiner', ['Two']),

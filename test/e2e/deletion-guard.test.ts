@@ -125,9 +125,8 @@ t.test('too many users are deleted, and the hold is cancelled', async (t) => {
     ann: 'gone',
   })
   const another = { externalId: 'entra-another-bob' }
-  await step(t, service, 'the same address', () => actor.createUser('bob', another), {
-    bob: account('bob', [PLACEHOLDER], another),
-  })
+  await step(t, service, 'the same address is not the same person', () => actor.createUser('bob', another))
+  t.match(await reasons(service), [/account_linked_elsewhere/])
 })
 
 t.test('a group is unassigned by mistake, and the hold is cancelled', async (t) => {

@@ -1,0 +1,56 @@
+import { sql } from 'kysely'
+import t from 'tap'
+import { addMembers, groupBody, removeMembers, userBody } from '../support/scim-client.ts'
+import { startTestService } from '../support/service.ts'
+
+const lag = { kind: 'stale', method: 'GET', durationMs: 600_000 } as const
+
+t.test('a read that does not show a role yet does not make us forget that it is ours', async (t) => {
+  const { scim, settle, retry, accounts, sandbox } = await startTestService(t)
+  const ann = (await scim('POST', '/Users', userBody('ann'))).body.id
+  const groups: string[] = []
+  for (const name of ['Campaign Editor', 'Agents']) {
+    const { body } = await scim('POST', '/Groups', groupBody(name))
+    await scim('PATCH', `/Groups/${body.id}`, addMembers(ann))
+    await settle()
+    groups.push(body.id)
+  }
+  t.strictSame(accounts(), { 'ann@example.com': ['Campaign Editor', 'Agents'] })
+  sandbox.state.faults.set({ ...lag, times: 1 })
+  await scim('PATCH', `/Groups/${groups[1]}`, removeMembers(ann))
+  await settle()
+  await retry()
+  t.strictSame(accounts(), { 'ann@example.com': ['Campaign Editor'] })
+})
+
+t.test('an account that a read does not show yet is not believed to be gone', async (t) => {
+  const { scim, settle, retry, accounts, sandbox, database } = await startTestService(t)
+  const group = (await scim('POST', '/Groups', groupBody('Campaign Editor'))).body.id
+  const ann = (await scim('POST', '/Users', userBody('ann'))).body.id
+  await scim('PATCH', `/Groups/${group}`, addMembers(ann))
+  await settle()
+  t.strictSame(accounts(), { 'ann@example.com': ['Campaign Editor'] })
+  sandbox.state.faults.set(lag)
+  await scim('PATCH', `/Groups/${group}`, removeMembers(ann))
+  await settle()
+  const { rows } = await sql<{ failure: string }>`select failure from dirty_user`.execute(database.db)
+  t.strictSame(rows, [{ failure: 'account_missing' }], 'looked for once more')
+  sandbox.state.faults.clear()
+  await retry()
+  t.strictSame(accounts(), {})
+})
+
+t.test('an account that somebody deleted is believed to be gone after a while', async (t) => {
+  const { scim, settle, retry, accounts, sandbox, database } = await startTestService(t)
+  const group = (await scim('POST', '/Groups', groupBody('Campaign Editor'))).body.id
+  const ann = (await scim('POST', '/Users', userBody('ann'))).body.id
+  await scim('PATCH', `/Groups/${group}`, addMembers(ann))
+  await settle()
+  sandbox.state.removeUser(sandbox.state.userByEmail('ann@example.com')?.id ?? '')
+  await scim('DELETE', `/Users/${ann}`)
+  await settle()
+  await sql`update account set missing_since = now() - interval '3 seconds'`.execute(database.db)
+  await retry()
+  t.strictSame(accounts(), {})
+  t.strictSame((await sql`select from account`.execute(database.db)).rows, [], 'nothing is left to do')
+})
