@@ -154,7 +154,7 @@ t.test('RFC 8141: the name of a schema', async (t) => {
     'URN:IETF:params:scim:schemas:core:2.0:User',
   ]) {
     t.strictSame(idFaults(id), [
-      '[0].schema.id: must not begin with urn:ietf:params:scim:, which is for the standards',
+      '[0].schema.id: must not begin with urn:ietf:params:scim, which is for the standards',
     ])
   }
   for (const id of ['urn:acme:a/b', 'urn:acme:(a)', 'urn:acme:%41', 'urn:acme:a,b']) {

@@ -143,6 +143,7 @@ export async function startKillRun(
           await client.query('update dirty_user set not_before = now() where failure is distinct from $1', [
             parked ?? '',
           ])
+          await client.query("update account set missing_since = missing_since - interval '1 minute'")
         }
         return rows.length === 0
       },

@@ -86,6 +86,7 @@ export async function startModelSystem(
     async passTime() {
       ahead += 600_000
       await sql`update dirty_user set not_before = now()`.execute(db)
+      await sql`update account set missing_since = missing_since - interval '1 minute'`.execute(db)
       // A creation that was never answered is waited for, ten minutes long.
       await sql`update account set write_pending_since = write_pending_since - interval '10 minutes'`.execute(
         db,

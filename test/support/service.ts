@@ -84,6 +84,7 @@ export async function startTestService(t: Test, options: TestServiceOptions = {}
     settle,
     async retry() {
       await sql`update dirty_user set not_before = now()`.execute(database.db)
+      await sql`update account set missing_since = missing_since - interval '1 minute'`.execute(database.db)
       await settle()
     },
     async resync() {

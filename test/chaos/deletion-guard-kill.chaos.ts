@@ -10,7 +10,7 @@ import { startKillRun } from '../support/kill-run.ts'
 import { addMembers, groupBody, removeMembers, userBody } from '../support/scim-client.ts'
 import { log } from '../support/test-run.ts'
 
-const CI_STRIDE = 97
+const CI_STRIDE = 29
 const STRIDE = process.env.KILL_ALL === '1' ? 1 : Number(process.env.KILL_STRIDE ?? CI_STRIDE)
 const OFFSET = Number(process.env.KILL_OFFSET ?? 5)
 const MOST_BOUNDARIES = 1000
