@@ -116,6 +116,12 @@ export const recordLinked = (
   campaignManagerId: string,
 ) => update(trx, tenantId, userId, { campaign_manager_id: campaignManagerId })
 
+/** The Idempotency-Key brings no new answer any more. That an account may have been created is not forgotten. */
+export const recordSpentKey = (trx: Transaction<Database>, tenantId: number, userId: string) =>
+  update(trx, tenantId, userId, {
+    create_key: sql<string | null>`case when create_key is not null then gen_random_uuid() end`,
+  })
+
 /** A linked account was looked for and not found. */
 export const recordMissing = (trx: Transaction<Database>, tenantId: number, userId: string) =>
   update(trx, tenantId, userId, { missing_since: sql<Date>`coalesce(missing_since, now())` })

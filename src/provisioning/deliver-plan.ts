@@ -15,6 +15,7 @@ import {
   noteMissing,
   recordAccount,
   recordLink,
+  spendKey,
 } from './delivery-record.ts'
 import { type AccountPlan, holds } from './plan-account.ts'
 import { settling } from './settling.ts'
@@ -126,10 +127,10 @@ async function create(delivery: Delivery, plan: Planned<'create'>): Promise<Atte
   const reusedKey = pendingKey(record, input)
   const createKey = reusedKey ?? randomUUID()
   if (!(await intendWrite(context.db, claim, record, input, rule, { createKey }))) return lost
-  const observed = await settling(context.db, claim, record, async () => {
-    const created = await context.campaignManager.createAccount(input, createKey)
-    return reusedKey === undefined ? created : stillThere(context, created)
-  })
+  const created = await settling(context.db, claim, record, () =>
+    context.campaignManager.createAccount(input, createKey),
+  )
+  const observed = reusedKey === undefined ? created : await stillThere(delivery, created)
   countRoleChanges(context, [], observed.account.roles)
   return finishVerified(delivery, observed, plan, 'created')
 }
@@ -143,11 +144,12 @@ const pendingKey = (record: AccountRecord, input: AccountInput): string | undefi
 
 /** The answer to a key used before is that of the first time: the account may be gone since. */
 async function stillThere(
-  { campaignManager }: DeliveryContext,
+  { context, claim }: Delivery,
   { account }: ObservedAccount,
 ): Promise<ObservedAccount> {
-  const observed = await campaignManager.getAccount(account.id)
+  const observed = await context.campaignManager.getAccount(account.id)
   if (observed) return observed
+  await spendKey(context.db, claim)
   throw new CampaignManagerError('the account created before is gone', {
     code: 'not_found',
     mayHaveApplied: false,

@@ -14,6 +14,7 @@ import {
   recordMissing,
   recordObserved,
   recordRefused,
+  recordSpentKey,
   recordWritePending,
 } from '../directory/account-writes.ts'
 import { recordDeletion, shareHold } from '../directory/deletion-holds.ts'
@@ -94,6 +95,10 @@ export const recordHeld = (
       await hastenHeirs(trx, claim.tenantId, ACCOUNT_LINKED_ELSEWHERE, { externalId, email })
     }
   })
+
+/** Has a creation whose answer is outstanding repeated under another key. */
+export const spendKey = (db: Kysely<Database>, claim: Claim): Promise<boolean> =>
+  whileHeld(db, claim, (trx) => recordSpentKey(trx, claim.tenantId, claim.userId))
 
 /** Records that the linked account was not found. */
 export const noteMissing = (db: Kysely<Database>, claim: Claim): Promise<boolean> =>

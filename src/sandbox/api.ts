@@ -28,7 +28,9 @@ export function registerApi(app: FastifyInstance, { users, roles, handling }: Ap
   app.post(
     '/users',
     written,
-    handling.route('users', (request) => onlyOnce(firstAnswers, request, () => createUser(users, request))),
+    handling.route('users', (request) => onlyOnce(firstAnswers, request, () => createUser(users, request)), {
+      partial: (request) => onlyOnce(firstAnswers, request, () => createUser(users, request, firstHalf)),
+    }),
   )
   app.get(
     '/users/:id',
@@ -63,10 +65,17 @@ function listUsers(users: UserStore, request: FastifyRequest, staleMs?: number):
   return answerOk({ users: found === undefined ? [] : [found.user] })
 }
 
-function createUser(users: UserStore, request: FastifyRequest): Answer {
-  const created = users.create(inputOf(request))
+function createUser(
+  users: UserStore,
+  request: FastifyRequest,
+  given: (roles: readonly string[]) => string[] = (roles) => [...roles],
+): Answer {
+  const input = inputOf(request)
+  const created = users.create({ ...input, roles: given(input.roles) })
   return { ...answerUser(201, created), applied: true, userId: created.user.id }
 }
+
+const firstHalf = (roles: readonly string[]) => roles.slice(0, Math.ceil(roles.length / 2))
 
 function replaceUser(request: FastifyRequest, replace: UserStore['replace']): Answer {
   const replaced = replace(idOf(request), inputOf(request), request.headers['if-match'])

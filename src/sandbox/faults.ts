@@ -19,7 +19,8 @@ const literals = <const T extends readonly string[]>(...values: T) =>
  * reset_after_headers   applied, the connection is reset after the answer's headers
  * slow_drip             applied, and answered byte by byte in `durationMs` (30 000 unless told)
  * repeated              a gateway sends a write twice and passes on the second answer
- * partial               of a PUT's changes of roles, half are made; `status` 500, or 200 with what then holds
+ * partial               of a write's changes of roles, half are made, but a new account has one at least; `status` 500, or
+ *                       200: success, with what then holds
  * stale                 a read by a replica that may lack a change of the last `durationMs` (1000 unless told)
  */
 const KINDS = [
@@ -46,7 +47,7 @@ export type FaultKind = (typeof KINDS)[number]
 /** The others befall any request. */
 export const METHODS: Partial<Record<FaultKind, readonly string[]>> = {
   repeated: ['POST', 'PUT', 'DELETE'],
-  partial: ['PUT'],
+  partial: ['POST', 'PUT'],
   stale: ['GET'],
 }
 

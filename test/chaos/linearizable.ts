@@ -6,6 +6,9 @@ export interface RegisterEvent {
   readonly to: number
 }
 
+/** Beyond it a search takes more memory than it is worth: fewer writes should overlap. */
+const MOST_STATES = 500_000
+
 /**
  * Whether one order of all events, in which none comes before another that had ended when it began, explains every read
  * (Wing and Gong's search, which remembers where it has been).
@@ -24,6 +27,7 @@ export function isLinearizable(events: readonly RegisterEvent[], initial: boolea
       const key = `${after.first} ${[...after.done].sort((a, b) => a - b)} ${after.value}`
       if (seen.has(key)) continue
       seen.add(key)
+      if (seen.size > MOST_STATES) throw new Error('too many writes overlap to try every order of them')
       open.push(after)
     }
   }

@@ -8,5 +8,5 @@ t.test('memberships of one group that everybody changes at once are linearizable
 )
 
 t.test('the same with few members, whom everybody changes', (t) =>
-  parallelMembers(t, { clients: 16, members: 4, requests: 200 }),
+  parallelMembers(t, { clients: 16, members: 12, requests: 100 }),
 )

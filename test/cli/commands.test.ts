@@ -1,5 +1,5 @@
 import t from 'tap'
-import { runCommand, startCommand } from '../support/command.ts'
+import { callCommand, runCommand, startCommand } from '../support/command.ts'
 import { createDatabase, createEmptyDatabase } from '../support/database.ts'
 import { scimClient } from '../support/scim-client.ts'
 
@@ -22,7 +22,7 @@ t.test('wrong use is exit status 2 and says what is wrong', async (t) => {
   ]
   await Promise.all(
     cases.map(async ([args, env, message]) => {
-      const { status, stderr } = await runCommand(t, args, env)
+      const { status, stderr } = await callCommand(args, env)
       t.equal(status, 2, `${args.join(' ')} ends with 2`)
       t.match(stderr, message)
     }),
@@ -33,7 +33,7 @@ t.test('every command has --help', async (t) => {
   const overview = await runCommand(t, ['--help'])
   t.equal(overview.status, 0)
   const names = ['serve', 'migrate', 'tenant', 'token', 'drift', 'sandbox', 'demo']
-  const helps = await Promise.all(names.map((name) => runCommand(t, [name, '--help'])))
+  const helps = await Promise.all(names.map((name) => callCommand([name, '--help'])))
   for (const [index, name] of names.entries()) {
     t.match(overview.stdout, new RegExp(`^  ${name} `, 'm'))
     t.match(helps[index], { status: 0, stdout: `Usage: ${name}` })
@@ -44,32 +44,32 @@ t.test('migrate brings an empty database up to date, and says when it is', async
   const { url } = await createEmptyDatabase(t)
   const first = await runCommand(t, ['migrate'], { DATABASE_URL: url })
   t.match(first, { status: 0, stdout: /applied 0001_tenants\n.*applied 0003_reconcile\n/s })
-  const second = await runCommand(t, ['migrate'], { DATABASE_URL: url })
+  const second = await callCommand(['migrate'], { DATABASE_URL: url })
   t.match(second, { status: 0, stdout: 'The database is current.\n' })
-  const away = await runCommand(t, ['migrate'], { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' })
+  const away = await callCommand(['migrate'], { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' })
   t.match(away, { status: 1, stderr: /ECONNREFUSED/ })
 })
 
 t.test('tenants and tokens: created, listed, used, revoked', async (t) => {
   const { url } = await createDatabase(t)
   const env = { DATABASE_URL: url }
-  t.match(await runCommand(t, ['tenant', 'create', 'acme'], env), { status: 0 })
-  t.match(await runCommand(t, ['tenant', 'create', 'acme'], env), {
+  t.match(await callCommand(['tenant', 'create', 'acme'], env), { status: 0 })
+  t.match(await callCommand(['tenant', 'create', 'acme'], env), {
     status: 1,
     stderr: /acme exists already/,
   })
-  const tenants = JSON.parse((await runCommand(t, ['tenant', 'list', '--json'], env)).stdout)
+  const tenants = JSON.parse((await callCommand(['tenant', 'list', '--json'], env)).stdout)
   t.same(
     tenants.map(({ name }: { name: string }) => name),
     ['default', 'acme'],
   )
-  t.match(await runCommand(t, ['token', 'create', '--tenant', 'nobody', '--name', 'x'], env), {
+  t.match(await callCommand(['token', 'create', '--tenant', 'nobody', '--name', 'x'], env), {
     status: 1,
     stderr: /no tenant named nobody/,
   })
   const create = ['token', 'create', '--tenant', 'acme', '--name', 'entra', '--json']
-  const { id, token } = JSON.parse((await runCommand(t, create, env)).stdout)
-  const listed = await runCommand(t, ['token', 'list'], env)
+  const { id, token } = JSON.parse((await callCommand(create, env)).stdout)
+  const listed = await callCommand(['token', 'list'], env)
   t.match(listed.stdout, new RegExp(`acme +${id} +entra`))
   t.notMatch(listed.stdout, token.split('_')[2], 'a token is shown once')
 
@@ -77,8 +77,8 @@ t.test('tenants and tokens: created, listed, used, revoked', async (t) => {
   const [, address = ''] = await service.printed(/(http:\/\/\S+)\/scim\/v2/)
   const scim = scimClient(address, token)
   t.equal((await scim('GET', '/Users')).status, 200)
-  t.match(await runCommand(t, ['token', 'revoke', id], env), { status: 1 }, 'it is of another tenant')
-  t.match(await runCommand(t, ['token', 'revoke', id, '--tenant', 'acme'], env), { status: 0 })
+  t.match(await callCommand(['token', 'revoke', id], env), { status: 1 }, 'it is of another tenant')
+  t.match(await callCommand(['token', 'revoke', id, '--tenant', 'acme'], env), { status: 0 })
   t.equal((await scim('GET', '/Users')).status, 401, 'at once')
 })
 

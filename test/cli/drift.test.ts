@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { emailOf, entra, userNameOf } from '../e2e/setup.ts'
-import { runCommand } from '../support/command.ts'
+import { callCommand } from '../support/command.ts'
 import { CAMPAIGN_MANAGER_TOKEN, startTestService, type TestService } from '../support/service.ts'
 
 const settingsOf = ({ database, campaignManagerUrl }: TestService) => ({
@@ -25,7 +25,7 @@ async function annAndBob(t: Test) {
     actor,
     idOf,
     state: service.sandbox.state,
-    drift: (...args: string[]) => runCommand(t, ['drift', ...args], settingsOf(service)),
+    drift: (...args: string[]) => callCommand(['drift', ...args], settingsOf(service)),
     rowsOf: async (table: string) => (await pool.query(`select from ${table}`)).rowCount,
   }
 }
@@ -91,7 +91,7 @@ t.test('failures and wrong use', async (t) => {
   const [failed, unknown, without] = await Promise.all([
     drift('--json'),
     drift('--quickly'),
-    runCommand(t, ['drift'], incomplete),
+    callCommand(['drift'], incomplete),
   ])
   t.match(failed, { status: 1, stdout: '', stderr: /503 unavailable to list_accounts/ })
   t.match(unknown, { status: 2, stdout: '', stderr: /--quickly/ })

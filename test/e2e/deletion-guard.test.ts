@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 import { createTenant } from '../../src/access/tenants.ts'
 import { issueToken } from '../../src/access/tokens.ts'
 import { decideDeletions } from '../../src/provisioning/decide-deletions.ts'
-import { runCommand } from '../support/command.ts'
+import { callCommand } from '../support/command.ts'
 import { scimClient } from '../support/scim-client.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 import {
@@ -51,7 +51,7 @@ async function deleteAll(actor: Actor, names: readonly string[] = five): Promise
 
 /** `tenant deletions`, which must succeed. */
 async function deletions(t: Test, { database }: TestService, ...args: string[]): Promise<string> {
-  const { status, stdout, stderr } = await runCommand(t, ['tenant', 'deletions', ...args], {
+  const { status, stdout, stderr } = await callCommand(['tenant', 'deletions', ...args], {
     DATABASE_URL: database.url,
   })
   t.equal(status, 0, stderr)
@@ -272,13 +272,13 @@ t.test('two processes and two tenants', async (t) => {
     await deletions(t, service),
     /^TENANT .*\ndefault +\S+ +5 +0 +0 deleted and 5 to be deleted of 5\n$/,
   )
-  const other = await runCommand(t, ['tenant', 'deletions', 'release', '--tenant', 'acme'], {
+  const other = await callCommand(['tenant', 'deletions', 'release', '--tenant', 'acme'], {
     DATABASE_URL: url,
   })
   t.match(other, { status: 1, stderr: 'no deletions of tenant acme are held\n' })
   const unknown = ['--tenant', 'nobody']
   for (const args of [unknown, ['release', ...unknown]]) {
-    const { status, stderr } = await runCommand(t, ['tenant', 'deletions', ...args], { DATABASE_URL: url })
+    const { status, stderr } = await callCommand(['tenant', 'deletions', ...args], { DATABASE_URL: url })
     t.equal(status, 1)
     t.equal(stderr, 'there is no tenant named nobody\n')
   }
@@ -288,7 +288,7 @@ t.test('two processes and two tenants', async (t) => {
     [['list', '--tenant', 'acme'], /--tenant is for "tenant deletions"/],
   ]
   for (const [args, message] of wrong) {
-    t.match(await runCommand(t, ['tenant', ...args]), { status: 2, stderr: message })
+    t.match(await callCommand(['tenant', ...args]), { status: 2, stderr: message })
   }
 })
 

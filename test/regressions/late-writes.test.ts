@@ -137,10 +137,10 @@ t.test('a write that was never answered and arrives late changes nothing in the 
 
 t.test('a write that was refused is not pending, and costs no further one', async (t) => {
   const { service, actor } = await ann(t, 'Agents')
-  service.sandbox.state.faults.set({ kind: 'error', status: 500, method: 'PUT' })
+  service.sandbox.state.faults.set({ kind: 'error', status: 403, method: 'PUT' })
   await actor.add('Analyst', 'ann')
   await service.settle()
-  t.match(await reasons(service), [/^internal /])
+  t.match(await reasons(service), [/^forbidden /])
   service.sandbox.state.faults.clear()
   await actor.remove('Analyst', 'ann')
   t.strictSame(await callsDuring(service, () => service.retry()), { writes: [], reads: 1 })

@@ -63,6 +63,17 @@ t.test('half of the changes of roles are made', async (t) => {
   t.match(await ask('PUT', path, user), { status: 200, body: user })
 })
 
+t.test('an account is made with half of its roles', async (t) => {
+  const { ask, state } = await setup(t)
+  state.faults.set({ kind: 'partial', times: 1 })
+  const asked = { ...user, roles: ['Analyst', 'Agents', 'Supervisors'] }
+  const key = { 'idempotency-key': 'k' }
+  refused(t, await ask('POST', '/users', asked, key), 500, 'internal', /only a part/)
+  const made = { email, roles: ['Analyst', 'Agents'] }
+  t.match(state.users(), [made])
+  t.match(await ask('POST', '/users', asked, key), { status: 201, body: made }, 'the key leads to it')
+})
+
 t.test('a gateway sends a write twice', async (t) => {
   const { ask, state } = await setup(t)
   state.faults.set({ kind: 'repeated' })
@@ -127,7 +138,7 @@ t.test('when to come back is told as seconds or as a date', async (t) => {
 
 t.test('a fault befalls only requests that it can', async (t) => {
   const { ask, state } = await setup(t)
-  state.faults.set({ kind: 'stale' }, { kind: 'partial' }, { kind: 'repeated' })
+  state.faults.set({ kind: 'stale' }, { kind: 'repeated', times: 1 }, { kind: 'partial' })
   await ask('POST', '/users', user)
   await ask('GET', '/users')
   const { id = '' } = state.userByEmail(email) ?? {}

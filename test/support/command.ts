@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
+import { runCommandLine } from '../../src/cli/command-line.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
@@ -66,3 +67,22 @@ export const runCommand = (
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Ended> => startCommand(t, args, env).ended
+
+/** Runs a command as `runCommand` does, but in this process: a start of its own takes longer than most commands. */
+export async function callCommand(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Omit<Ended, 'signal'>> {
+  const output = { stdout: '', stderr: '' }
+  const status = await runCommandLine(args, {
+    env,
+    out: (text) => {
+      output.stdout += text
+    },
+    err: (text) => {
+      output.stderr += text
+    },
+    stopRequested: new Promise(() => {}),
+  })
+  return { status, ...output }
+}
