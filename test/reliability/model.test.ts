@@ -29,7 +29,7 @@ import {
   wantedRoles,
 } from '../support/role-model.ts'
 
-const RUNS = Number(process.env.MODEL_RUNS ?? 12)
+const RUNS = Number(process.env.MODEL_RUNS ?? 9)
 /** Half of it on average. */
 const LENGTH = 60
 const ROLES = [PLACEHOLDER, ...GROUP_ROLES, ...OTHER_ROLES]
