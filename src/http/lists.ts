@@ -16,7 +16,7 @@ export interface CursorContent {
   readonly after: ListPlace
 }
 
-export interface ListRequest {
+interface ListRequest {
   readonly tenantId: number
   readonly base: string
   readonly parameters: QueryParameters
@@ -41,31 +41,35 @@ export function createLists(db: ProvisioningContext['db'], cursors: Cursors<Curs
     const render = (found: readonly ListedResource[]) => renderAll(resources, targets, found, tenantId, base)
 
     if (page.kind === 'index') {
-      const totalResults = await countResources(db, tenantId, query)
       const { startIndex, count } = page
-      const isEmpty = count === 0 || startIndex > totalResults
-      const found = isEmpty
-        ? []
-        : await listResources(db, tenantId, query, { limit: count, offset: startIndex - 1 })
+      const offset = startIndex - 1
+      const found = count === 0 ? [] : await listResources(db, tenantId, query, { limit: count, offset })
+      // A list that ends within the page, as every look-up does, tells by itself how long it is.
+      const ends = found.length < count && (found.length > 0 || offset === 0)
+      const shown = offset + found.length
+      const totalResults = ends ? shown : await countAtLeast(db, tenantId, query, found.length && shown)
       return listResponse(await render(found), { totalResults, startIndex })
     }
 
     const scope = JSON.stringify([CURSOR_VERSION, tenantId, listKey])
     const before = page.cursor === '' ? undefined : await cursors.open(scope, page.cursor)
     const count = before ? cursorCount(page.count, before.count) : (page.count ?? DEFAULT_COUNT)
-    const totalResults = before?.totalResults ?? (await countResources(db, tenantId, query))
     // One more than is shown tells whether there is a next part (RFC 9865 §2.1: the last one has no nextCursor).
     const found =
       count === 0 ? [] : await listResources(db, tenantId, query, { limit: count + 1, after: before?.after })
     const shown = found.slice(0, count)
-    const last = shown.at(-1)
-    const nextCursor =
-      last && found.length > count
-        ? await cursors.seal(scope, { count, totalResults, after: last.place })
-        : undefined
+    const last = found.length > count ? shown.at(-1) : undefined
+    const isWhole = count > 0 && !last
+    const totalResults =
+      before?.totalResults ?? (isWhole ? found.length : await countAtLeast(db, tenantId, query, found.length))
+    const nextCursor = last && (await cursors.seal(scope, { count, totalResults, after: last.place }))
     return listResponse(await render(shown), { totalResults, nextCursor })
   }
 }
+
+/** What was seen a moment ago counts, should it have been deleted since: no list counts less than it shows. */
+const countAtLeast = async (...[db, tenantId, query, seen]: [...Parameters<typeof countResources>, number]) =>
+  Math.max(seen, await countResources(db, tenantId, query))
 
 async function renderAll(
   resources: readonly ResourceUseCases[],
@@ -74,18 +78,14 @@ async function renderAll(
   tenantId: number,
   base: string,
 ): Promise<JsonObject[]> {
-  const rendered = new Map<ListedResource, JsonObject>()
-  for (const { type, projection } of targets) {
-    const ofType = found.filter((each) => each.type === type)
-    const ids = ofType.map(({ resource }) => resource.id)
-    const parts = await resources.find((each) => each.type === type)?.parts(tenantId, ids, base, projection)
-    for (const each of ofType) {
-      const { resource } = each
-      rendered.set(each, presentProjected(type, resource, base, projection, parts?.get(resource.id)))
-    }
+  const parts = new Map<string, JsonObject>()
+  for (const [rank, { projection }] of targets.entries()) {
+    const ids = found.filter(({ place }) => place.rank === rank).map(({ resource }) => resource.id)
+    const ofType = (await resources[rank]?.parts(tenantId, ids, base, projection)) ?? new Map()
+    for (const [id, part] of ofType) parts.set(id, part)
   }
-  return found.flatMap((each): JsonObject[] => {
-    const resource = rendered.get(each)
-    return resource ? [resource] : []
+  return found.flatMap(({ type, resource, place }): JsonObject[] => {
+    const target = targets[place.rank]
+    return target ? [presentProjected(type, resource, base, target.projection, parts.get(resource.id))] : []
   })
 }

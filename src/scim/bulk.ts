@@ -1,5 +1,5 @@
-import { isObject, type JsonObject, nameKey } from './attribute.ts'
-import { readNames, schemaKeys } from './envelope.ts'
+import { isObject, type JsonObject } from './attribute.ts'
+import { readNames, requireSchema } from './envelope.ts'
 import { invalidSyntax, invalidValue, ScimError } from './error.ts'
 
 const BULK_REQUEST = 'urn:ietf:params:scim:api:messages:2.0:BulkRequest'
@@ -16,7 +16,7 @@ export const payloadTooLarge = () =>
   )
 
 const methods = ['POST', 'PUT', 'PATCH', 'DELETE'] as const
-export type BulkMethod = (typeof methods)[number]
+type BulkMethod = (typeof methods)[number]
 
 /** What an operation's answer repeats of it, whether or not the operation is right. */
 interface Sent {
@@ -48,9 +48,7 @@ export interface BulkRequest {
 /** The body of a POST to /Bulk (RFC 7644 §3.7). A fault of one operation is that operation's, and not the request's. */
 export function readBulkRequest(body: unknown): BulkRequest {
   const request = readNames(body, 'the body', ['schemas', 'operations', 'failonerrors'])
-  if (!schemaKeys(request.schemas).includes(nameKey(BULK_REQUEST))) {
-    throw invalidSyntax(`schemas must contain '${BULK_REQUEST}'`)
-  }
+  requireSchema(request.schemas, BULK_REQUEST)
   const { operations } = request
   if (!Array.isArray(operations) || operations.length === 0) {
     throw invalidSyntax('Operations must be a non-empty array')
@@ -81,28 +79,24 @@ function requireDistinct(bulkIds: readonly string[]): void {
   }
 }
 
+/** What is known of an operation when a fault is found is kept, because its answer repeats it. */
 function readOperation(sent: unknown): ReadOperation {
-  let operation: ReturnType<typeof readNames<'method' | 'bulkid' | 'version' | 'path' | 'data'>>
+  let known: Sent = { method: undefined, bulkId: undefined }
   try {
-    operation = readNames(sent, 'an operation', ['method', 'bulkid', 'version', 'path', 'data'])
-  } catch (fault) {
-    if (!(fault instanceof ScimError)) throw fault
-    return { method: undefined, bulkId: undefined, fault }
-  }
-  const bulkId =
-    typeof operation.bulkid === 'string' && operation.bulkid !== '' ? operation.bulkid : undefined
-  let place: { endpoint?: string; id?: string | undefined } = {}
-  try {
-    const method = readMethod(operation.method)
-    const { endpoint, id } = readPath(method, operation.path)
-    place = { endpoint, id }
+    const operation = readNames(sent, 'an operation', ['method', 'bulkid', 'version', 'path', 'data'])
+    const { method: said, bulkid, data } = operation
+    const bulkId = typeof bulkid === 'string' && bulkid !== '' ? bulkid : undefined
+    known = { method: said, bulkId }
+    const method = readMethod(said)
+    const place = readPath(method, operation.path)
+    known = { method, bulkId, ...place }
     if (method === 'POST' && bulkId === undefined) throw invalidSyntax('a POST needs a bulkId')
     if (bulkId !== undefined && /["/]/.test(bulkId)) throw invalidSyntax(`a bulkId cannot contain '"' or '/'`)
-    if (method !== 'DELETE' && operation.data === undefined) throw invalidSyntax(`a ${method} needs data`)
-    return { method, bulkId, endpoint, id, version: readVersion(operation.version), data: operation.data }
+    if (method !== 'DELETE' && data === undefined) throw invalidSyntax(`a ${method} needs data`)
+    return { method, bulkId, ...place, version: readVersion(operation.version), data }
   } catch (fault) {
     if (!(fault instanceof ScimError)) throw fault
-    return { method: operation.method, bulkId, ...place, fault }
+    return { ...known, fault }
   }
 }
 

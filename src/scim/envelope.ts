@@ -11,6 +11,11 @@ export function schemaKeys(schemas: unknown): string[] {
   })
 }
 
+/** RFC 7644 §8.2: a message names its own schema. */
+export function requireSchema(schemas: unknown, urn: string): void {
+  if (!schemaKeys(schemas).includes(nameKey(urn))) throw invalidSyntax(`schemas must contain '${urn}'`)
+}
+
 /** Those members of a message that are asked for (in lower case), its own names being compared without case. */
 export function readNames<Name extends string>(
   sent: unknown,

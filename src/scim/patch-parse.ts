@@ -1,7 +1,7 @@
 import { type Assignment, assignments, assignmentsTo, schemaAssignments } from './assignment.ts'
 import { type AttributePath, isObject, nameKey, type ResourceType } from './attribute.ts'
 import { isUnassigned } from './entra.ts'
-import { readNames, schemaKeys } from './envelope.ts'
+import { readNames, requireSchema } from './envelope.ts'
 import { invalidPath, invalidSyntax, invalidValue, mutability, noTarget, tooMany } from './error.ts'
 import { type PatchPath, parsePatchPath } from './patch-path.ts'
 import { printAttributePath } from './path.ts'
@@ -23,9 +23,7 @@ export type PatchOperation =
  */
 export function parsePatch(type: ResourceType, body: unknown): PatchOperation[] {
   const envelope = readNames(body, 'the body', ['schemas', 'operations'])
-  if (!schemaKeys(envelope.schemas).includes(nameKey(PATCH_OP))) {
-    throw invalidSyntax(`schemas must contain '${PATCH_OP}'`)
-  }
+  requireSchema(envelope.schemas, PATCH_OP)
   const { operations } = envelope
   if (!Array.isArray(operations) || operations.length === 0) {
     throw invalidSyntax('Operations must be a non-empty array')

@@ -1,6 +1,6 @@
 import { type AttributePath, nameKey, type ResourceType } from './attribute.ts'
-import { readNames, schemaKeys } from './envelope.ts'
-import { invalidFilter, invalidPath, invalidSyntax, invalidValue } from './error.ts'
+import { readNames, requireSchema } from './envelope.ts'
+import { invalidFilter, invalidPath, invalidValue } from './error.ts'
 import { type Filter, parseFilter } from './filter.ts'
 import { type Page, parsePage } from './page.ts'
 import { parseAttributePath, valuePathOf } from './path.ts'
@@ -8,19 +8,22 @@ import { type Projection, parseProjection } from './project.ts'
 
 const SEARCH_REQUEST = 'urn:ietf:params:scim:api:messages:2.0:SearchRequest'
 
-/** RFC 7644 §3.4.2, Table 2, and the cursor of RFC 9865, as they come in a URL or in a search request. */
-export interface QueryParameters {
-  readonly attributes?: unknown
-  readonly excludedAttributes?: unknown
-  readonly filter?: unknown
-  readonly sortBy?: unknown
-  readonly sortOrder?: unknown
-  readonly startIndex?: unknown
-  readonly count?: unknown
-  readonly cursor?: unknown
-}
+/** RFC 7644 §3.4.2, Table 2, and the cursor of RFC 9865. */
+const PARAMETERS = [
+  'attributes',
+  'excludedAttributes',
+  'filter',
+  'sortBy',
+  'sortOrder',
+  'startIndex',
+  'count',
+  'cursor',
+] as const
 
-export interface ResourceQuery {
+/** As they come in a URL or in a search request. */
+export type QueryParameters = { readonly [Name in (typeof PARAMETERS)[number]]?: unknown }
+
+interface ResourceQuery {
   readonly targets: readonly QueryTarget[]
   readonly sort: { readonly descending: boolean } | undefined
   readonly page: Page
@@ -73,30 +76,9 @@ const othersThan = (type: ResourceType, types: readonly ResourceType[]) =>
 
 /** The body of a POST to /.search (RFC 7644 §3.4.3). */
 export function readSearchRequest(body: unknown): QueryParameters {
-  const request = readNames(body, 'the body', [
-    'schemas',
-    'attributes',
-    'excludedattributes',
-    'filter',
-    'sortby',
-    'sortorder',
-    'startindex',
-    'count',
-    'cursor',
-  ])
-  if (!schemaKeys(request.schemas).includes(nameKey(SEARCH_REQUEST))) {
-    throw invalidSyntax(`schemas must contain '${SEARCH_REQUEST}'`)
-  }
-  return {
-    attributes: request.attributes ?? undefined,
-    excludedAttributes: request.excludedattributes ?? undefined,
-    filter: request.filter ?? undefined,
-    sortBy: request.sortby ?? undefined,
-    sortOrder: request.sortorder ?? undefined,
-    startIndex: request.startindex ?? undefined,
-    count: request.count ?? undefined,
-    cursor: request.cursor ?? undefined,
-  }
+  const request = readNames(body, 'the body', ['schemas', ...PARAMETERS.map(nameKey)])
+  requireSchema(request.schemas, SEARCH_REQUEST)
+  return Object.fromEntries(PARAMETERS.map((name) => [name, request[nameKey(name)] ?? undefined]))
 }
 
 function filterText(value: unknown): string | undefined {
