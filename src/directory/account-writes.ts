@@ -23,6 +23,7 @@ export async function recordIntent(
     email: intent.email,
     external_id: intent.externalId ?? null,
     create_key: intent.createKey ?? null,
+    missing_since: null,
     write_pending_since: sql<Date>`coalesce(write_pending_since, now())`,
   })
 }
@@ -30,6 +31,7 @@ export async function recordIntent(
 /** For a write that is about to be made and needs no other intent. */
 export const recordWritePending = (trx: Transaction<Database>, tenantId: number, userId: string) =>
   update(trx, tenantId, userId, {
+    missing_since: null,
     write_pending_since: sql<Date>`coalesce(write_pending_since, now())`,
   })
 

@@ -39,6 +39,13 @@ export const linkedElsewhere: Attempt = {
   detail: "the Campaign Manager account with the user's e-mail address is linked to another user",
 }
 
+export const notApplied: Attempt = {
+  kind: 'failed',
+  scope: 'account',
+  reason: 'not_applied',
+  detail: 'Campaign Manager answered a write with an account that differs from what was written',
+}
+
 /**
  * How an attempt ends that such a call put an end to. A conflict that did not go away after several looks is left for
  * later, and a role that stays unknown is waited for. Rethrows what is not Campaign Manager's doing.

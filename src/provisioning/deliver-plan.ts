@@ -7,6 +7,7 @@ import type { Database } from '../db/tables.ts'
 import type { AccountRecord } from '../directory/account-record.ts'
 import type { Claim } from '../reconcile/dirty-set.ts'
 import type { Attempt } from '../reconcile/worker.ts'
+import { notApplied } from './attempt-failure.ts'
 import {
   finishAbsent,
   finishObserved,
@@ -18,7 +19,7 @@ import {
   spendKey,
 } from './delivery-record.ts'
 import { type AccountPlan, holds } from './plan-account.ts'
-import { settling } from './settling.ts'
+import { isAnswered, settling } from './settling.ts'
 
 export interface DeliveryContext {
   readonly db: Kysely<Database>
@@ -91,8 +92,7 @@ const forgetsRole = (
 const MISSING_SECONDS = 2
 
 async function absent({ context, claim, record }: Delivery): Promise<Attempt> {
-  const isOurDoing = record.campaignManagerId === undefined || record.writePendingSeconds !== undefined
-  if (!isOurDoing && (record.missingSeconds ?? 0) < MISSING_SECONDS) {
+  if (record.campaignManagerId !== undefined && (record.missingSeconds ?? 0) < MISSING_SECONDS) {
     if (!(await noteMissing(context.db, claim))) return lost
     return {
       kind: 'failed',
@@ -129,7 +129,11 @@ async function create(delivery: Delivery, plan: Planned<'create'>): Promise<Atte
   if (!(await intendWrite(context.db, claim, record, input, rule, { createKey }))) return lost
   const created = await settling(context.db, claim, record, () =>
     context.campaignManager.createAccount(input, createKey),
-  )
+  ).catch(async (error) => {
+    // The key would bring that failure again.
+    if (isAnswered(error) && error.mayHaveApplied) await spendKey(context.db, claim)
+    throw error
+  })
   const observed = reusedKey === undefined ? created : await stillThere(delivery, created)
   countRoleChanges(context, [], observed.account.roles)
   return finishVerified(delivery, observed, plan, 'created')
@@ -207,12 +211,7 @@ async function finishVerified(
 ): Promise<Attempt> {
   if (holds(written.account, plan.input)) return finish(delivery, written, plan, outcome)
   await recordLink(delivery.context.db, delivery.claim, written.account.id)
-  return {
-    kind: 'failed',
-    scope: 'account',
-    reason: 'not_applied',
-    detail: 'Campaign Manager answered a write with an account that differs from what was written',
-  }
+  return notApplied
 }
 
 /** The user stays dirty while something remains to be waited for. */

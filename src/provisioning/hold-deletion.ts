@@ -5,6 +5,7 @@ import type { Database } from '../db/tables.ts'
 import type { AccountRecord } from '../directory/account-record.ts'
 import type { Claim } from '../reconcile/dirty-set.ts'
 import type { Attempt } from '../reconcile/worker.ts'
+import { notApplied } from './attempt-failure.ts'
 import { intendHold, recordHeld } from './delivery-record.ts'
 import { type AccountPolicies, holds } from './plan-account.ts'
 import { settling } from './settling.ts'
@@ -51,13 +52,6 @@ export async function holdDeletion(
   const written = writes
     ? await settling(db, claim, record, () => campaignManager.replaceAccount(account.id, input, etag))
     : observed
-  if (!holds(written.account, input)) {
-    return {
-      kind: 'failed',
-      scope: 'account',
-      reason: 'not_applied',
-      detail: 'Campaign Manager answered a write with an account that differs from what was written',
-    }
-  }
+  if (!holds(written.account, input)) return notApplied
   return (await recordHeld(db, claim, record, written)) ? held : { kind: 'lost' }
 }

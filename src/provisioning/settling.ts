@@ -3,12 +3,15 @@ import { CampaignManagerError } from '../campaign-manager/errors.ts'
 import type { Database } from '../db/tables.ts'
 import type { AccountRecord } from '../directory/account-record.ts'
 import type { Claim } from '../reconcile/dirty-set.ts'
-import { settleRefused, spendKey } from './delivery-record.ts'
+import { settleRefused } from './delivery-record.ts'
+
+/** Campaign Manager answered, and not with what was asked for. */
+export const isAnswered = (error: unknown): error is CampaignManagerError =>
+  error instanceof CampaignManagerError && !['timeout', 'network', 'malformed'].includes(error.code)
 
 /**
  * Makes a write. When Campaign Manager itself refuses it, it will not take effect later, and nothing is pending any more,
- * unless an older write is. A failure of the server is no refusal: the write may have been carried out all the same, and only
- * the Idempotency-Key is of no more use, because it would bring that failure again.
+ * unless an older write is. A failure of the server is no refusal: the write may have been carried out all the same.
  */
 export async function settling<T>(
   db: Kysely<Database>,
@@ -19,11 +22,8 @@ export async function settling<T>(
   try {
     return await write()
   } catch (error) {
-    const isAnswered =
-      error instanceof CampaignManagerError && !['timeout', 'network', 'malformed'].includes(error.code)
     const isOldest = record.writePendingSeconds === undefined || record.createKey !== undefined
-    if (isAnswered && error.mayHaveApplied) await spendKey(db, claim)
-    else if (isAnswered && isOldest) await settleRefused(db, claim)
+    if (isAnswered(error) && !error.mayHaveApplied && isOldest) await settleRefused(db, claim)
     throw error
   }
 }

@@ -54,3 +54,21 @@ t.test('an account that somebody deleted is believed to be gone after a while', 
   t.strictSame(accounts(), {})
   t.strictSame((await sql`select from account`.execute(database.db)).rows, [], 'nothing is left to do')
 })
+
+t.test('nor while a write is pending of which nobody knows what became', async (t) => {
+  const { scim, settle, retry, accounts, sandbox, database } = await startTestService(t)
+  const group = (await scim('POST', '/Groups', groupBody('Campaign Editor'))).body.id
+  const ann = (await scim('POST', '/Users', userBody('ann'))).body.id
+  await settle()
+  sandbox.state.faults.set({ kind: 'reset', method: 'PUT' })
+  await scim('PATCH', `/Groups/${group}`, addMembers(ann))
+  await settle()
+  await scim('PATCH', `/Groups/${group}`, removeMembers(ann))
+  sandbox.state.faults.set({ kind: 'not_found', method: 'GET', route: 'user' }, { ...lag, route: 'users' })
+  await settle()
+  const { rows } = await sql<{ failure: string }>`select failure from dirty_user`.execute(database.db)
+  t.strictSame(rows, [{ failure: 'account_missing' }])
+  sandbox.state.faults.clear()
+  await retry()
+  t.strictSame(accounts(), {})
+})
