@@ -15,14 +15,16 @@ const BATCH = 500
 export async function refoldExtensions(db: Kysely<Database>, type: ResourceType): Promise<number> {
   const name = type.name === 'User' ? 'User' : 'Group'
   const declaration = JSON.stringify(
-    type.extensions.map(({ schema }) => [schema.id, shapesOf(schema.attributes)]),
+    type.extensions.flatMap(({ schema, isStandard }) =>
+      isStandard ? [] : [[schema.id, shapesOf(schema.attributes)]],
+    ),
   )
   const known = await db
     .selectFrom('declared_extensions')
     .select('declaration')
     .where('resource_type', '=', name)
     .executeTakeFirst()
-  if (known?.declaration === declaration) return 0
+  if ((known?.declaration ?? '[]') === declaration) return 0
   const changed = await refoldAll(db, type)
   await db
     .insertInto('declared_extensions')
@@ -55,6 +57,9 @@ async function refoldAll(db: Kysely<Database>, type: ResourceType): Promise<numb
   return changed
 }
 
+const standardUrns = ({ extensions }: ResourceType): string[] =>
+  extensions.flatMap(({ schema, isStandard }) => (isStandard ? [schema.id] : []))
+
 interface Row {
   readonly id: string
   readonly position: string
@@ -73,7 +78,9 @@ async function refoldBatch(
   const { rows } = await sql<Row>`
     select id, position, version, attributes, search from ${table}
     where tenant_id = ${tenantId} and position > ${after}
-      and exists (select from jsonb_object_keys(attributes) as name where name like '%:%')
+      and exists (
+        select from jsonb_object_keys(attributes) as name
+        where name like '%:%' and name <> all(${standardUrns(type)}::text[]))
     order by position limit ${BATCH}`.execute(db)
   let changed = 0
   for (const { id, version, attributes, search } of rows) {

@@ -1,7 +1,7 @@
 import { inTransaction } from '../db/transaction.ts'
 import { memberIds } from '../directory/members.ts'
 import type { StoredResource } from '../directory/stored-resource.ts'
-import { markDirty } from '../reconcile/dirty-set.ts'
+import { markDirty } from '../reconcile/mark-users.ts'
 import type { Resource } from '../scim/attribute.ts'
 import { keepImmutable } from '../scim/immutable.ts'
 import { type MemberChange, splitMemberOperations } from '../scim/members.ts'

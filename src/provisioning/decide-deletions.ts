@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Database } from '../db/tables.ts'
 import { inTransaction } from '../db/transaction.ts'
 import { endHold } from '../directory/deletion-holds.ts'
-import { hastenWaiting, markDirty } from '../reconcile/dirty-set.ts'
+import { hastenWaiting, markDirty } from '../reconcile/mark-users.ts'
 import { ACCOUNT_LINKED_ELSEWHERE } from './delivery-record.ts'
 
 /**

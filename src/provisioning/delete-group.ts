@@ -1,7 +1,7 @@
 import { inTransaction } from '../db/transaction.ts'
 import { lockAccounts, refreshStanding } from '../directory/accounts.ts'
 import { memberIds } from '../directory/members.ts'
-import { markDirty } from '../reconcile/dirty-set.ts'
+import { markDirty } from '../reconcile/mark-users.ts'
 import type { ProvisioningContext } from './context.ts'
 import { requireFound, requireMatch } from './preconditions.ts'
 

@@ -2,7 +2,7 @@ import { inTransaction, RetryTransaction } from '../db/transaction.ts'
 import { lockAccounts, markDeleted } from '../directory/accounts.ts'
 import { groupIdsOf } from '../directory/members.ts'
 import { isResourceId } from '../directory/stored-resource.ts'
-import { markDirty } from '../reconcile/dirty-set.ts'
+import { markDirty } from '../reconcile/mark-users.ts'
 import type { ProvisioningContext } from './context.ts'
 import { requireFound, requireMatch } from './preconditions.ts'
 

@@ -19,7 +19,8 @@ import {
 } from '../directory/account-writes.ts'
 import { recordDeletion, shareHold } from '../directory/deletion-holds.ts'
 import { hastenHeirs } from '../directory/former-users.ts'
-import { type Claim, finishClaim, hastenWaiting, holdClaim, settleRemoval } from '../reconcile/dirty-set.ts'
+import { type Claim, finishClaim, holdClaim, settleRemoval } from '../reconcile/dirty-set.ts'
+import { hastenWaiting } from '../reconcile/mark-users.ts'
 import type { Attempt } from '../reconcile/worker.ts'
 import { grantIntent, type RoleTarget } from '../roles/role-rule.ts'
 

@@ -27,30 +27,6 @@ export interface Failure {
   readonly detail: string
 }
 
-/**
- * Marks users as needing reconciliation, in the transaction that changes what they should have. A new change forgets
- * the back-off of an old one. The rows are written in the order of ids, so that two such transactions cannot deadlock.
- *
- * @param removals those of the users from whom the change takes access away: they are seen to first
- */
-export async function markDirty(
-  trx: Transaction<Database>,
-  tenantId: number,
-  userIds: readonly string[],
-  removals: readonly string[] = [],
-): Promise<void> {
-  if (userIds.length === 0) return
-  const losing = new Set(removals)
-  await sql`
-    insert into dirty_user (tenant_id, user_id, removal_since)
-    select ${tenantId}::integer, changed.id, case when changed.removal then now() end
-    from unnest(${userIds}::uuid[], ${userIds.map((id) => losing.has(id))}::boolean[]) as changed (id, removal)
-    order by changed.id
-    on conflict (tenant_id, user_id) do update
-      set generation = dirty_user.generation + 1, not_before = now(), attempts = 0,
-          removal_since = coalesce(dirty_user.removal_since, excluded.removal_since)`.execute(trx)
-}
-
 interface Lane {
   readonly removal: boolean
   readonly failed: boolean
@@ -207,19 +183,6 @@ export async function postponeClaim(
     .execute()
 }
 
-/**
- * Makes those due at once who wait for this reason, and returns how many. One that is being worked on counts as changed, and
- * is looked at anew.
- */
-export async function hastenWaiting(trx: Transaction<Database>, reason: string): Promise<number> {
-  const { numAffectedRows } = await sql`
-    update dirty_user set not_before = now(), generation = generation + 1
-    where (tenant_id, user_id) in (
-      select tenant_id, user_id from dirty_user where failure = ${reason} for update skip locked
-    )`.execute(trx)
-  return Number(numAffectedRows)
-}
-
 /** Whether anybody is working on the user; locks that for the rest of the transaction. */
 export async function isClaimed(
   trx: Transaction<Database>,
@@ -234,13 +197,6 @@ export async function isClaimed(
     .forUpdate()
     .executeTakeFirst()
   return row?.leased === true
-}
-
-/** Whether users wait for one of these reasons. */
-export async function isAnybodyWaiting(db: Kysely<Database>, reasons: readonly string[]): Promise<boolean> {
-  const { rows } = await sql`
-    select from dirty_user where failure = any(${reasons}::text[]) limit 1`.execute(db)
-  return rows.length > 0
 }
 
 const dirtyRow = (db: Kysely<Database>, claim: Claim) =>

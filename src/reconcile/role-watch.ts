@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { Database } from '../db/tables.ts'
 import { inTransaction } from '../db/transaction.ts'
-import { hastenWaiting, isAnybodyWaiting } from './dirty-set.ts'
+import { hastenWaiting, isAnybodyWaiting } from './mark-users.ts'
 import type { Duty } from './worker.ts'
 
 export interface RoleWatchOptions {

@@ -54,8 +54,8 @@ export interface ResourceType {
   readonly extensions: readonly {
     readonly schema: Schema
     readonly required: boolean
-    /** Whether its attributes may be named without the URN, where the core schema leaves the name free. */
-    readonly bareNames?: boolean
+    /** One of the RFCs': its attributes may be named without the URN, where the core schema leaves the name free. */
+    readonly isStandard?: boolean
   }[]
   /** Every name that a client may give an attribute, in lower case: bare, dotted, with the URN in front. */
   readonly paths: ReadonlyMap<string, AttributePath>
@@ -90,8 +90,8 @@ export function resourceType(declaration: Declaration, serverAttributes: readonl
 
   for (const attribute of [...serverAttributes, ...schema.attributes]) add(schema.id, false, attribute)
   for (const extension of extensions) {
-    const { schema, bareNames = false } = extension
-    for (const attribute of schema.attributes) add(schema.id, true, attribute, bareNames)
+    const { schema, isStandard = false } = extension
+    for (const attribute of schema.attributes) add(schema.id, true, attribute, isStandard)
   }
   const schemas = [schema, ...extensions.map((extension) => extension.schema)]
   return { ...declaration, paths, schemas: new Map(schemas.map((each) => [nameKey(each.id), each])) }

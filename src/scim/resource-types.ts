@@ -22,7 +22,7 @@ export function createResourceTypes(extensions: readonly SchemaExtension[]): Res
         schema: userSchema,
         // Entra sends `manager` without the URN (fixture manager-add-bare-path).
         extensions: [
-          { schema: enterpriseUserSchema, required: false, bareNames: true },
+          { schema: enterpriseUserSchema, required: false, isStandard: true },
           ...extending('User'),
         ],
       },

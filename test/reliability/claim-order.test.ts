@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import t from 'tap'
-import { claimDirty, markDirty, postponeClaim } from '../../src/reconcile/dirty-set.ts'
+import { claimDirty, postponeClaim } from '../../src/reconcile/dirty-set.ts'
+import { markDirty } from '../../src/reconcile/mark-users.ts'
 import { insertDirty } from '../regressions/setup.ts'
 import { openDatabase } from '../support/database.ts'
 import { explainStatements } from '../support/explained-statements.ts'

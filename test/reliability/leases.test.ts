@@ -9,11 +9,11 @@ import {
   claimDirty,
   finishClaim,
   holdClaim,
-  markDirty,
   postponeClaim,
   releaseClaim,
   renewClaims,
 } from '../../src/reconcile/dirty-set.ts'
+import { markDirty } from '../../src/reconcile/mark-users.ts'
 import type { RequestRecord } from '../../src/sandbox/request-log.ts'
 import { openDatabase } from '../support/database.ts'
 import { type ListeningSandbox, startSandbox } from '../support/sandbox.ts'
