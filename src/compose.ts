@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { createAuthenticator } from './access/authenticate.ts'
 import { expiringTokens } from './access/tokens.ts'
-import { createCampaignManagerClient } from './campaign-manager/client.ts'
-import { createRoleCatalog } from './campaign-manager/role-catalog.ts'
 import type { Clock } from './clock.ts'
+import { composeReconciler } from './compose-reconciler.ts'
 import type { Config } from './config.ts'
+import { connectCampaignManager } from './connect-campaign-manager.ts'
 import { connect } from './db/connect.ts'
 import { isRetryable, isUnavailable } from './db/errors.ts'
 import { pendingMigrations } from './db/migrate.ts'
@@ -24,16 +24,11 @@ import { createHttpServer, createMetricsServer } from './http/server.ts'
 import type { Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import type { ProvisioningContext } from './provisioning/context.ts'
-import { createDeletionGuard } from './provisioning/deletion-guard.ts'
 import { checkGroupName } from './provisioning/group-name.ts'
-import { takeInventoryStep } from './provisioning/inventory-step.ts'
-import { reconcileUser } from './provisioning/reconcile-user.ts'
 import { together } from './provisioning/together.ts'
 import { measureBacklog } from './reconcile/backlog.ts'
-import { createCallGate } from './reconcile/call-gate.ts'
-import { createResync, type Resync } from './reconcile/resync.ts'
-import { createRoleWatch } from './reconcile/role-watch.ts'
-import { createWorker, type Duty, type Worker } from './reconcile/worker.ts'
+import type { Resync } from './reconcile/resync.ts'
+import type { Duty, Worker } from './reconcile/worker.ts'
 import { createResourceTypes } from './scim/resource-types.ts'
 
 export interface ServiceParts {
@@ -58,12 +53,6 @@ export interface Service {
 
 /** How long Entra's request may wait for the role list, when a group is created or renamed. */
 const ROLE_LIST_PATIENCE_MS = 3000
-/** After how long a parked user is tried again even if there is no resync. */
-const PARKED_MS = 3_600_000
-/** How often to look for new roles, at most. */
-const ROLE_WATCH_MS = 5000
-/** How often to look for users that another process marked. */
-const POLL_MS = 500
 /** What a stop waits for, at most; together less than the 9.5 s after which the process ends all the same. */
 const RECONCILE_PATIENCE_MS = 3500
 const REQUEST_PATIENCE_MS = 2000
@@ -98,84 +87,20 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
     onError: (error) => log.warn({ err: error }, 'the metrics that are read from the database are stale'),
   })
 
-  const campaignManager = createCampaignManagerClient({
-    baseUrl: config.campaignManagerUrl,
-    token: config.campaignManagerToken,
-    timeoutMs: config.campaignManagerTimeoutMs,
-    now: clock.now,
-    monotonic: clock.monotonic,
-    gate: createCallGate({
-      concurrency: config.campaignManagerConcurrency,
-      ratePerSecond: config.campaignManagerRate,
-      monotonic: clock.monotonic,
-      // A call that waits for its turn when the process stops goes on at once, and finds the client closed.
-      delay: (ms) => delay(ms, undefined, { signal: closing.signal }).catch(() => {}),
-    }),
+  const { campaignManager, roleCatalog } = connectCampaignManager({
+    config,
+    clock,
     observe: metrics.campaignManagerRequest,
+    closing: closing.signal,
   })
-  const roleCatalog = createRoleCatalog({
+  const { worker, resync, roleWatch } = composeReconciler({
+    config,
+    clock,
+    log,
+    db,
+    metrics,
     campaignManager,
-    ttlMs: config.roleCacheSeconds * 1000,
-    now: clock.monotonic,
-  })
-
-  const mayDelete = createDeletionGuard({
-    db,
-    limits: { count: config.deletionGuardCount, percent: config.deletionGuardPercent },
-    counting: {
-      windowMinutes: config.deletionGuardMinutes,
-      deletesForeign: config.onUserDelete === 'delete',
-    },
-    monotonic: clock.monotonic,
-    log,
-  })
-
-  const worker = createWorker({
-    db,
-    attempt: (claim) =>
-      reconcileUser(
-        {
-          db,
-          campaignManager,
-          roleCatalog,
-          placeholderRole: config.placeholderRole,
-          policies: config,
-          mayDelete,
-          log,
-          onRoleChange: metrics.roleChange,
-          onDrift: metrics.drift,
-        },
-        claim,
-      ),
-    concurrency: config.campaignManagerConcurrency,
-    pollMs: POLL_MS,
-    parkedMs: PARKED_MS,
-    failed: { baseMs: 1000, maxMs: 300_000 },
-    monotonic: clock.monotonic,
-    random: Math.random,
-    log,
-    observe: metrics.reconciled,
-  })
-  const roleWatch = createRoleWatch({
-    db,
-    reasons: ['role_unknown', 'placeholder_missing'],
-    listRoles: () => roleCatalog.get(),
-    intervalMs: Math.max(ROLE_WATCH_MS, config.roleCacheSeconds * 1000),
-    onDirty: worker.wake,
-    log,
-  })
-  const resync = createResync({
-    db,
-    intervalSeconds: config.resyncIntervalSeconds,
-    takeStep: (walk, place) =>
-      takeInventoryStep(
-        { db, campaignManager, roleCatalog, placeholderRole: config.placeholderRole, policies: config },
-        walk,
-        place,
-      ),
-    onDrift: metrics.drift,
-    onDirty: worker.wake,
-    log,
+    roleCatalog,
   })
 
   const types = createResourceTypes(config.schemaExtensions)

@@ -1,17 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
-import { createCampaignManagerClient } from '../campaign-manager/client.ts'
-import { createRoleCatalog } from '../campaign-manager/role-catalog.ts'
 import { systemClock } from '../clock.ts'
 import { type Config, ConfigError, loadConfig } from '../config.ts'
+import { connectCampaignManager } from '../connect-campaign-manager.ts'
 import type { Database } from '../db/tables.ts'
 import { inTransaction } from '../db/transaction.ts'
 import { listHolds } from '../directory/deletion-holds.ts'
 import { databaseNow, loadUserNames } from '../directory/inventory.ts'
 import { takeInventoryStep } from '../provisioning/inventory-step.ts'
-import { createCallGate } from '../reconcile/call-gate.ts'
 import { applyStep, type Finding, forgetSeen, userKey } from '../reconcile/drift-finding.ts'
 import { firstPlace, MOST_STEPS, type Place, type TakeStep } from '../reconcile/inventory-walk.ts'
 import { retryFailing } from '../reconcile/mark-users.ts'
@@ -77,13 +74,17 @@ async function compare(
   config: Config,
   repair: boolean,
 ): Promise<FoundDrift[]> {
-  const campaignManager = connectCampaignManager(config)
+  const { campaignManagerUrl } = config
+  if (campaignManagerUrl === undefined) {
+    throw new ConfigError([
+      'CAMPAIGN_MANAGER_URL: must be set; the sandbox inside a running service is at the address that its start prints',
+    ])
+  }
+  const { campaignManager, roleCatalog } = connectCampaignManager({
+    config: { ...config, campaignManagerUrl },
+    clock: systemClock,
+  })
   try {
-    const roleCatalog = createRoleCatalog({
-      campaignManager,
-      ttlMs: config.roleCacheSeconds * 1000,
-      now: systemClock.monotonic,
-    })
     const context = {
       db,
       campaignManager,
@@ -97,27 +98,6 @@ async function compare(
   } finally {
     await campaignManager.close()
   }
-}
-
-function connectCampaignManager(config: Config) {
-  if (config.campaignManagerUrl === undefined) {
-    throw new ConfigError([
-      'CAMPAIGN_MANAGER_URL: must be set; the sandbox inside a running service is at the address that its start prints',
-    ])
-  }
-  return createCampaignManagerClient({
-    baseUrl: config.campaignManagerUrl,
-    token: config.campaignManagerToken,
-    timeoutMs: config.campaignManagerTimeoutMs,
-    now: systemClock.now,
-    monotonic: systemClock.monotonic,
-    gate: createCallGate({
-      concurrency: config.campaignManagerConcurrency,
-      ratePerSecond: config.campaignManagerRate,
-      monotonic: systemClock.monotonic,
-      delay: (ms) => delay(ms),
-    }),
-  })
 }
 
 /** A walk of its own, beside the service's: what it has seen is remembered under an id that nobody else uses. */

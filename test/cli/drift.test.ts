@@ -84,6 +84,34 @@ t.test('what differs is listed, and changed only with --repair', async (t) => {
   t.match(JSON.parse(again.stdout), [{ kind: 'orphan', marked: false }])
 })
 
+t.test('--repair tries parked users again, and held deletions are told', async (t) => {
+  const { service, actor, state, drift } = await annAndBob(t)
+  await actor.createUser('cleo', { userName: 'cleo', emails: [] })
+  await service.settle()
+  const due = async () => {
+    const { rows } = await service.database.pool.query(
+      'select failure, not_before <= now() as due from dirty_user',
+    )
+    return rows
+  }
+  t.strictSame(await due(), [{ failure: 'no_email', due: false }])
+  t.match(await drift(), { status: 0, stderr: '' })
+  t.strictSame(await due(), [{ failure: 'no_email', due: false }], 'a report changes nothing')
+  t.match(await drift('--repair'), { status: 0 })
+  t.strictSame(await due(), [{ failure: 'no_email', due: true }])
+
+  const guarded = await startTestService(t, {
+    beside: service,
+    env: { DELETION_GUARD_COUNT: '1', DELETION_GUARD_PERCENT: '1' },
+  })
+  await actor.remove('Agents', 'ann', 'bob')
+  await guarded.settle()
+  t.equal(state.userByEmail(emailOf('ann'))?.enabled, false)
+  t.match(await drift(), {
+    stderr: 'tenant default: 2 deletions are held, 2 of the accounts disabled; see "tenant deletions"\n',
+  })
+})
+
 t.test('failures and wrong use', async (t) => {
   const { service, state, drift } = await annAndBob(t)
   state.faults.set({ kind: 'error', status: 503 })
