@@ -1,7 +1,6 @@
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
-import { createConnection, createServer, type Server, type Socket } from 'node:net'
+import { createConnection, type Socket } from 'node:net'
 import type { Test } from 'tap'
+import { createSocketServer } from '../support/socket-server.ts'
 
 /** The network before Campaign Manager. */
 export interface CampaignManagerFront {
@@ -31,25 +30,18 @@ const UNAVAILABLE = [
 
 export async function startCampaignManagerFront(t: Test, target: string): Promise<CampaignManagerFront> {
   const { hostname, port, pathname } = new URL(target)
-  const sockets = new Set<Socket>()
   let state: 'reachable' | 'unreachable' | 'unavailable' = 'reachable'
-  let at = 0
-  let server: Server | undefined
   let refused = 0
   let atOnce = 0
 
-  function keep(socket: Socket): Socket {
-    sockets.add(socket)
-    return socket.on('close', () => sockets.delete(socket)).on('error', () => socket.destroy())
-  }
+  const server = createSocketServer(connect)
 
   function connect(client: Socket): void {
-    keep(client)
     if (state === 'unavailable') {
       refuse(client)
       return
     }
-    const upstream = keep(createConnection({ host: hostname, port: Number(port) }))
+    const upstream = server.keep(createConnection({ host: hostname, port: Number(port) }))
     client.pipe(upstream).pipe(client)
     client.on('close', () => upstream.destroy())
     upstream.on('close', () => client.destroy())
@@ -66,25 +58,10 @@ export async function startCampaignManagerFront(t: Test, target: string): Promis
     })
   }
 
-  async function listen(): Promise<void> {
-    server = createServer(connect)
-    server.listen(at, '127.0.0.1')
-    await once(server, 'listening')
-    at = (server.address() as AddressInfo).port
-  }
-
-  async function close(): Promise<void> {
-    const closed = server && once(server, 'close')
-    server?.close()
-    server = undefined
-    for (const socket of sockets) socket.destroy()
-    await closed
-  }
-
-  await listen()
-  t.teardown(close)
+  await server.listen()
+  t.teardown(server.close)
   return {
-    url: `http://127.0.0.1:${at}${pathname}`,
+    url: `http://127.0.0.1:${server.port}${pathname}`,
     get refused() {
       return refused
     },
@@ -93,8 +70,8 @@ export async function startCampaignManagerFront(t: Test, target: string): Promis
     },
     async set(next) {
       state = next
-      await close()
-      if (next !== 'unreachable') await listen()
+      await server.close()
+      if (next !== 'unreachable') await server.listen()
     },
   }
 }

@@ -1,7 +1,6 @@
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
-import { createConnection, createServer, type Server, type Socket } from 'node:net'
+import { createConnection, type Socket } from 'node:net'
 import type { Test } from 'tap'
+import { createSocketServer } from './socket-server.ts'
 
 /**
  * serving        everything passes
@@ -25,21 +24,13 @@ const COMMIT = Buffer.from('Q\u0000\u0000\u0000\u000bcommit\u0000')
 /** Stands between a service and Postgres, and fails as networks do. */
 export async function startDatabaseProxy(t: Test, databaseUrl: string): Promise<DatabaseProxy> {
   const target = new URL(databaseUrl)
-  const sockets = new Set<Socket>()
   let mode: ProxyMode = 'serving'
   let commitsLost = 0
-  let port = 0
-  let server: Server | undefined
-
-  function keep(socket: Socket): Socket {
-    sockets.add(socket)
-    return socket.on('close', () => sockets.delete(socket)).on('error', () => socket.destroy())
-  }
+  const server = createSocketServer(connect)
 
   function connect(client: Socket): void {
-    keep(client)
     if (mode === 'silent') return
-    const upstream = keep(createConnection({ host: target.hostname, port: Number(target.port) }))
+    const upstream = server.keep(createConnection({ host: target.hostname, port: Number(target.port) }))
     client.on('data', (bytes) => {
       upstream.write(bytes)
       if (mode !== 'losing_commit' || !bytes.includes(COMMIT)) return
@@ -53,25 +44,10 @@ export async function startDatabaseProxy(t: Test, databaseUrl: string): Promise<
     upstream.on('close', () => client.destroy())
   }
 
-  async function listen(): Promise<void> {
-    server = createServer(connect)
-    server.listen(port, '127.0.0.1')
-    await once(server, 'listening')
-    port = (server.address() as AddressInfo).port
-  }
-
-  async function close(): Promise<void> {
-    const closed = server && once(server, 'close')
-    server?.close()
-    server = undefined
-    for (const socket of sockets) socket.destroy()
-    await closed
-  }
-
-  await listen()
-  t.teardown(close)
+  await server.listen()
+  t.teardown(server.close)
   const url = new URL(databaseUrl)
-  url.host = `127.0.0.1:${port}`
+  url.host = `127.0.0.1:${server.port}`
   return {
     url: url.href,
     get commitsLost() {
@@ -80,8 +56,8 @@ export async function startDatabaseProxy(t: Test, databaseUrl: string): Promise<
     async set(next) {
       const breaks = next === 'refusing' || next === 'silent'
       mode = next
-      if (breaks) await close()
-      if (next !== 'refusing' && server === undefined) await listen()
+      if (breaks) await server.close()
+      if (next !== 'refusing' && !server.isListening) await server.listen()
     },
   }
 }
