@@ -31,6 +31,7 @@ export interface AccountTable {
   external_id: string | null
   create_key: string | null
   write_pending_since: ColumnType<Date | null, Date | null | undefined, Date | null>
+  deletion_asked: Defaulted<boolean>
   missing_since: ColumnType<Date | null, Date | null | undefined, Date | null>
   observed_roles: string[] | null
   foreign_roles: Defaulted<string[]>

@@ -14,6 +14,8 @@ export interface AccountRecord {
   readonly createKey: string | undefined
   /** For how long a write may have been under way of which nobody knows what became. */
   readonly writePendingSeconds: number | undefined
+  /** Whether a deletion was asked for that nobody knows to have failed. */
+  readonly deletionAsked: boolean
   /** For how long a linked account has not been found. */
   readonly missingSeconds: number | undefined
   /** What the account held when it was last seen. */
@@ -40,6 +42,7 @@ export interface RecordRow {
   create_key: string | null
   pending_seconds: number | null
   missing_seconds: number | null
+  deletion_asked: boolean
   observed_roles: string[] | null
   attributes: Resource | null
   group_names: string[]
@@ -53,7 +56,7 @@ export const recordColumns = sql.raw(`
   account.standing, account.campaign_manager_id, account.granted, account.email, account.external_id,
   account.create_key, extract(epoch from now() - account.write_pending_since)::float8 as pending_seconds,
   extract(epoch from now() - account.missing_since)::float8 as missing_seconds,
-  account.observed_roles, account.deletion, account.enabled_before, scim_user.attributes,
+  account.observed_roles, account.deletion_asked, account.deletion, account.enabled_before, scim_user.attributes,
   array(
     select scim_group.attributes ->> 'displayName'
     from group_member
@@ -76,6 +79,7 @@ export const recordOf = (row: RecordRow): AccountRecord => ({
   externalId: row.external_id ?? undefined,
   createKey: row.create_key ?? undefined,
   writePendingSeconds: row.pending_seconds ?? undefined,
+  deletionAsked: row.deletion_asked,
   missingSeconds: row.missing_seconds ?? undefined,
   observedRoles: row.observed_roles ?? undefined,
   user: row.attributes ?? undefined,

@@ -23,14 +23,16 @@ export async function recordIntent(
     email: intent.email,
     external_id: intent.externalId ?? null,
     create_key: intent.createKey ?? null,
+    deletion_asked: false,
     missing_since: null,
     write_pending_since: sql<Date>`coalesce(write_pending_since, now())`,
   })
 }
 
-/** For a write that is about to be made and needs no other intent. */
-export const recordWritePending = (trx: Transaction<Database>, tenantId: number, userId: string) =>
+/** A deletion is about to be asked for. */
+export const recordDeletionIntent = (trx: Transaction<Database>, tenantId: number, userId: string) =>
   update(trx, tenantId, userId, {
+    deletion_asked: true,
     missing_since: null,
     write_pending_since: sql<Date>`coalesce(write_pending_since, now())`,
   })
@@ -128,7 +130,7 @@ export const recordSpentKey = (trx: Transaction<Database>, tenantId: number, use
 export const recordMissing = (trx: Transaction<Database>, tenantId: number, userId: string) =>
   update(trx, tenantId, userId, { missing_since: sql<Date>`coalesce(missing_since, now())` })
 
-const settled = { create_key: null, write_pending_since: null, missing_since: null }
+const settled = { create_key: null, write_pending_since: null, deletion_asked: false, missing_since: null }
 
 /** Campaign Manager refused a write: it will not take effect, and its Idempotency-Key would bring that refusal again. */
 export const recordRefused = (trx: Transaction<Database>, tenantId: number, userId: string) =>

@@ -92,7 +92,8 @@ const forgetsRole = (
 const MISSING_SECONDS = 2
 
 async function absent({ context, claim, record }: Delivery): Promise<Attempt> {
-  if (record.campaignManagerId !== undefined && (record.missingSeconds ?? 0) < MISSING_SECONDS) {
+  const isExpected = record.campaignManagerId === undefined || record.deletionAsked
+  if (!isExpected && (record.missingSeconds ?? 0) < MISSING_SECONDS) {
     if (!(await noteMissing(context.db, claim))) return lost
     return {
       kind: 'failed',

@@ -7,6 +7,7 @@ import type { AccountRecord } from '../directory/account-record.ts'
 import {
   type HoldIntent,
   recordAbsent,
+  recordDeletionIntent,
   recordDisabled,
   recordHoldIntent,
   recordIntent,
@@ -15,7 +16,6 @@ import {
   recordObserved,
   recordRefused,
   recordSpentKey,
-  recordWritePending,
 } from '../directory/account-writes.ts'
 import { recordDeletion, shareHold } from '../directory/deletion-holds.ts'
 import { hastenHeirs } from '../directory/former-users.ts'
@@ -59,7 +59,7 @@ export async function intendWrite(
  */
 export const intendDelete = (db: Kysely<Database>, claim: Claim, counts: boolean): Promise<boolean> =>
   whileHeld(db, claim, async (trx) => {
-    await recordWritePending(trx, claim.tenantId, claim.userId)
+    await recordDeletionIntent(trx, claim.tenantId, claim.userId)
     if (counts) await recordDeletion(trx, claim.tenantId, claim.userId)
   })
 
