@@ -8,7 +8,7 @@ import type { Config } from './config.ts'
 import { connectCampaignManager } from './connect-campaign-manager.ts'
 import { connect } from './db/connect.ts'
 import { isRetryable, isUnavailable } from './db/errors.ts'
-import { pendingMigrations } from './db/migrate.ts'
+import { checkSchema } from './db/migrate.ts'
 import { MIGRATIONS } from './db/migrations-folder.ts'
 import { serviceKey } from './db/service-key.ts'
 import { RetryTransaction } from './db/transaction.ts'
@@ -134,12 +134,15 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
     probes: {
       notReady: async () => {
         if (stopping) return 'stopping'
-        const pending = await pendingMigrations(db, { folder: MIGRATIONS }).catch((error) => {
+        const schema = await checkSchema(db, { folder: MIGRATIONS }).catch((error) => {
           log.warn({ err: error }, 'not ready: the database does not answer')
           return undefined
         })
-        if (pending === undefined) return 'the database does not answer'
-        return pending.length > 0 ? `migrations are pending: ${pending.join(', ')}` : undefined
+        if (schema === undefined) return 'the database does not answer'
+        if (schema.breaking.length > 0) {
+          return `the database was migrated for a newer version: ${schema.breaking.join(', ')}`
+        }
+        return schema.pending.length > 0 ? `migrations are pending: ${schema.pending.join(', ')}` : undefined
       },
     },
     scim: {

@@ -6,7 +6,9 @@ import type { Logger } from '../log.ts'
 import { connect } from './connect.ts'
 import { lockMigrations } from './sessionless-dialect.ts'
 
-const FILE_NAME = /^(\d{4})_[a-z0-9_-]+\.sql$/
+const FILE_NAME = /^(\d{4})_[a-z0-9_-]+(\.breaking)?\.sql$/
+/** What ends the name of a migration that versions without it cannot work on. All others leave them working. */
+const BREAKING = '.breaking'
 const OLDEST_SERVER = 15
 const UNDEFINED_TABLE = '42P01'
 
@@ -29,8 +31,9 @@ export async function migrate<DB>(
   return db.transaction().execute(async (trx) => {
     await refuseOldServer(trx)
     await lockMigrations(trx)
-    await refuseUnknown(trx, files)
-    return { applied: await applyPending(trx, folder, files) }
+    const executed = await executedHere(trx)
+    refuseBreaking(unknownBreaking(files, executed))
+    return { applied: await applyPending(trx, folder, files, executed) }
   })
 }
 
@@ -48,11 +51,24 @@ export async function migrateDatabase(options: {
   }
 }
 
-/** The migrations of the folder that the database has not seen; one query, for the readiness probe. */
-export async function pendingMigrations<DB>(db: Kysely<DB>, { folder }: MigrationFolder): Promise<string[]> {
-  const [files, executed] = await Promise.all([listMigrations(folder), executedMigrations(db)])
-  return files.filter((name) => !executed.has(name))
+/** How the folder and the database fit each other; one query, for the readiness probe. */
+export interface SchemaFit {
+  /** Migrations of the folder that the database has not seen. */
+  readonly pending: readonly string[]
+  /** Breaking migrations of the database that the folder does not have. */
+  readonly breaking: readonly string[]
 }
+
+export async function checkSchema<DB>(db: Kysely<DB>, { folder }: MigrationFolder): Promise<SchemaFit> {
+  const [files, executed] = await Promise.all([listMigrations(folder), executedMigrations(db)])
+  return {
+    pending: files.filter((name) => !executed.has(name)),
+    breaking: unknownBreaking(files, executed),
+  }
+}
+
+const unknownBreaking = (files: readonly string[], executed: ReadonlySet<string>): string[] =>
+  [...executed].filter((name) => name.endsWith(BREAKING) && !files.includes(name)).sort()
 
 /** Names without `.sql`, in order. A stray file would be a migration that silently never runs, hence an error. */
 async function listMigrations(folder: string): Promise<string[]> {
@@ -62,7 +78,7 @@ async function listMigrations(folder: string): Promise<string[]> {
     const number = FILE_NAME.exec(name)?.[1]
     if (number === undefined) {
       throw new MigrationError(
-        `${join(folder, name)}: a migration must be named NNNN_name.sql, in lower case`,
+        `${join(folder, name)}: a migration must be named NNNN_name.sql or NNNN_name.breaking.sql, in lower case`,
       )
     }
     const twin = numbers.get(number)
@@ -91,27 +107,31 @@ async function refuseOldServer<DB>(trx: Transaction<DB>): Promise<void> {
   }
 }
 
-async function refuseUnknown<DB>(trx: Transaction<DB>, files: readonly string[]): Promise<void> {
+/** As `executedMigrations`, within a transaction, which a query for a missing table would abort. */
+async function executedHere<DB>(trx: Transaction<DB>): Promise<ReadonlySet<string>> {
   const { rows } = await sql<{ there: boolean }>`
     select to_regclass('kysely_migration') is not null as there`.execute(trx)
-  // Asked first: a query for a missing table would abort the transaction.
-  if (!rows[0]?.there) return
-  const unknown = [...(await executedMigrations(trx))].filter((name) => !files.includes(name)).sort()
-  if (unknown.length > 0) {
-    throw new MigrationError(
-      `the database has migration ${unknown.join(', ')}, which this version does not know; run a version that has it`,
-    )
-  }
+  return rows[0]?.there ? executedMigrations(trx) : new Set()
+}
+
+function refuseBreaking(breaking: readonly string[]): void {
+  if (breaking.length === 0) return
+  throw new MigrationError(
+    `the database has migration ${breaking.join(', ')}, which this version does not know and cannot work with; run a version that has it`,
+  )
 }
 
 async function applyPending<DB>(
   trx: Transaction<DB>,
   folder: string,
   files: readonly string[],
+  executed: ReadonlySet<string>,
 ): Promise<string[]> {
-  const migrations = Object.fromEntries(
-    files.map((name) => [name, sqlMigration(join(folder, `${name}.sql`))]),
-  )
+  const migrations = Object.fromEntries([
+    // A newer version's: the migrator wants to know all that were executed.
+    ...[...executed].map((name) => [name, alreadyExecuted]),
+    ...files.map((name) => [name, sqlMigration(join(folder, `${name}.sql`))]),
+  ])
   const migrator = new Migrator({ db: trx, provider: { getMigrations: async () => migrations } })
   // It never throws: what went wrong is in `error`, and only throwing it rolls the transaction back.
   const { error, results = [] } = await migrator.migrateToLatest()
@@ -124,6 +144,8 @@ async function applyPending<DB>(
   }
   return results.map(({ migrationName }) => migrationName)
 }
+
+const alreadyExecuted: Migration = { up: async () => {} }
 
 function sqlMigration(path: string): Migration {
   return {

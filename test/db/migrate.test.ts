@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import t, { type Test } from 'tap'
 import { connect } from '../../src/db/connect.ts'
 import { isUnavailable } from '../../src/db/errors.ts'
-import { migrate, migrateDatabase, pendingMigrations } from '../../src/db/migrate.ts'
+import { checkSchema, migrate, migrateDatabase } from '../../src/db/migrate.ts'
 import { createDatabase, createEmptyDatabase } from '../support/database.ts'
 import { log } from '../support/test-run.ts'
 
@@ -16,20 +16,21 @@ async function setup(t: Test) {
   const { url } = await createEmptyDatabase(t)
   const { db, close } = connect({ url, log })
   t.teardown(close)
+  const pendingMigrations = async (folder: string) => (await checkSchema(db, { folder })).pending
   const tables = async () => {
     const { rows } = await sql<{ tablename: string }>`
       select tablename from pg_tables where schemaname = 'public' order by 1`.execute(db)
     return rows.map(({ tablename }) => tablename)
   }
-  return { url, db, tables }
+  return { url, db, tables, pendingMigrations }
 }
 
 t.test('migrations are applied in order, once', async (t) => {
-  const { db } = await setup(t)
+  const { db, pendingMigrations } = await setup(t)
   const folder = t.testdir(first)
-  t.strictSame(await pendingMigrations(db, { folder }), ['0001_tables', '0002_rows'])
+  t.strictSame(await pendingMigrations(folder), ['0001_tables', '0002_rows'])
   t.strictSame(await migrate(db, { folder }), { applied: ['0001_tables', '0002_rows'] })
-  t.strictSame(await pendingMigrations(db, { folder }), [])
+  t.strictSame(await pendingMigrations(folder), [])
   t.strictSame(await migrate(db, { folder }), { applied: [] })
   const { rows } = await sql`select a.id as a, b.id as b from a, b`.execute(db)
   t.strictSame(rows, [{ a: 1, b: 2 }])
@@ -44,7 +45,7 @@ t.test('of processes that come at the same time one migrates and the others wait
 })
 
 t.test('a failing migration is named, and everything of the run is rolled back', async (t) => {
-  const { db, tables } = await setup(t)
+  const { db, tables, pendingMigrations } = await setup(t)
   const folder = t.testdir({
     ...first,
     '0003_wrong.sql': 'create table c (id int); insert into nowhere values (1);',
@@ -55,20 +56,34 @@ t.test('a failing migration is named, and everything of the run is rolled back',
     cause: { code: '42P01' },
   })
   t.strictSame(await tables(), [])
-  t.strictSame(await pendingMigrations(db, { folder }), ['0001_tables', '0002_rows', '0003_wrong'])
+  t.strictSame(await pendingMigrations(folder), ['0001_tables', '0002_rows', '0003_wrong'])
 
   const mended = t.testdir({ ...first, '0003_wrong.sql': 'create table c (id int)' })
   t.equal((await migrate(db, { folder: mended })).applied.length, 3, 'the lock is free again')
 })
 
-t.test('a database that a newer version migrated', async (t) => {
-  const { db } = await setup(t)
-  await migrate(db, { folder: t.testdir({ ...first, '0003_newer.sql': 'create table c (id int)' }) })
+t.test('a database that a newer version migrated serves this one too', async (t) => {
+  const { db, tables } = await setup(t)
+  await migrate(db, { folder: t.testdir({ ...first, '0004_newer.sql': 'create table d (id int)' }) })
   const folder = t.testdir(first)
-  t.strictSame(await pendingMigrations(db, { folder }), [], 'is ready for this one')
+  t.strictSame(await checkSchema(db, { folder }), { pending: [], breaking: [] })
+  t.strictSame(await migrate(db, { folder }), { applied: [] })
+  t.strictSame(await tables(), ['a', 'b', 'd', 'kysely_migration', 'kysely_migration_lock'])
+})
+
+t.test('code older than a breaking migration refuses to start', async (t) => {
+  const { db } = await setup(t)
+  const newer = t.testdir({ ...first, '0003_drop.breaking.sql': 'drop table b' })
+  t.strictSame(await migrate(db, { folder: newer }), {
+    applied: ['0001_tables', '0002_rows', '0003_drop.breaking'],
+  })
+  t.strictSame(await checkSchema(db, { folder: newer }), { pending: [], breaking: [] })
+  const folder = t.testdir(first)
+  t.strictSame(await checkSchema(db, { folder }), { pending: [], breaking: ['0003_drop.breaking'] })
   await t.rejects(migrate(db, { folder }), {
+    name: 'MigrationError',
     message:
-      'the database has migration 0003_newer, which this version does not know; run a version that has it',
+      'the database has migration 0003_drop.breaking, which this version does not know and cannot work with; run a version that has it',
   })
 })
 
@@ -84,9 +99,9 @@ t.test('file names', async (t) => {
   const misnamed = t.testdir({ '1_short.sql': '' })
   await t.rejects(migrate(db, { folder: misnamed }), {
     name: 'MigrationError',
-    message: `${join(misnamed, '1_short.sql')}: a migration must be named NNNN_name.sql, in lower case`,
+    message: `${join(misnamed, '1_short.sql')}: a migration must be named NNNN_name.sql or NNNN_name.breaking.sql, in lower case`,
   })
-  await t.rejects(pendingMigrations(db, { folder: t.testdir({ '0001_a.sql': '', '0001_b.sql': '' }) }), {
+  await t.rejects(checkSchema(db, { folder: t.testdir({ '0001_a.sql': '', '0001_b.sql': '' }) }), {
     message: 'two migrations have the number 0001: 0001_a.sql and 0001_b.sql',
   })
   await t.rejects(migrate(db, { folder: join(misnamed, 'missing') }), { code: 'ENOENT' })
@@ -96,7 +111,7 @@ t.test('an unreachable server is an error, for the readiness probe too', async (
   const { db, close } = connect({ url: 'postgres://nobody@127.0.0.1:1/none', log })
   t.teardown(close)
   const folder = t.testdir(first)
-  for (const attempt of [migrate, pendingMigrations]) {
+  for (const attempt of [migrate, checkSchema]) {
     const error = await attempt(db, { folder }).then(
       () => undefined,
       (error: unknown) => error,
@@ -109,5 +124,6 @@ t.test('the project’s own migrations are what the test databases are made of',
   const { url } = await createDatabase(t)
   const { db, close } = connect({ url, log })
   t.teardown(close)
-  t.strictSame(await pendingMigrations(db, { folder: join(import.meta.dirname, '../../migrations') }), [])
+  const folder = join(import.meta.dirname, '../../migrations')
+  t.strictSame(await checkSchema(db, { folder }), { pending: [], breaking: [] })
 })
