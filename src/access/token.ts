@@ -1,6 +1,9 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 
-/** `scim_<id>_<secret>`: the id finds the token, the secret (256 random bits) proves it. */
+/** What a token says of where it belongs, for whoever finds one. It is no part of what is checked. */
+export type TokenEnvironment = 'prod' | 'dev'
+
+/** `scim_<env>_<id>_<secret>`: the id finds the token, the secret (256 random bits) proves it. */
 export interface NewToken {
   readonly tokenId: string
   readonly secretHash: Buffer
@@ -8,16 +11,19 @@ export interface NewToken {
   readonly token: string
 }
 
-const TOKEN = /^scim_([a-z0-9]{16})_([A-Za-z0-9_-]{43})$/
+/** Tokens of the first version have no environment, and stay valid. */
+const TOKEN = /^scim_(?:(?:prod|dev)_)?([a-z0-9]{16})_([A-Za-z0-9_-]{43})$/
 
-export function createToken(): NewToken {
+export function createToken(environment: TokenEnvironment): NewToken {
   // 16 digits of base 36 from 80 random bits; an id needs to be unique, not secret.
   const tokenId = BigInt(`0x${randomBytes(10).toString('hex')}`)
     .toString(36)
     .padStart(16, '0')
   const secret = randomBytes(32).toString('base64url')
-  return { tokenId, secretHash: sha256(secret), token: `scim_${tokenId}_${secret}` }
+  return { tokenId, secretHash: sha256(secret), token: `scim_${environment}_${tokenId}_${secret}` }
 }
+
+export const isToken = (text: string): boolean => TOKEN.test(text)
 
 export function parseToken(token: string): { tokenId: string; secretHash: Buffer } | undefined {
   const match = TOKEN.exec(token)

@@ -1,91 +1,141 @@
-import { issueToken, listTokens, revokeToken, type TokenDescription } from '../access/tokens.ts'
-import { parseArguments, requireOption } from './arguments.ts'
+import type { TokenEnvironment } from '../access/token.ts'
+import {
+  type IssuedToken,
+  issueToken,
+  listTokens,
+  revokeToken,
+  rotateToken,
+  type TokenDescription,
+} from '../access/tokens.ts'
+import { requireOption } from './arguments.ts'
 import { type Command, type CommandIo, UsageError } from './command.ts'
 import { withDatabase } from './database.ts'
 import { formatJson, formatTable } from './table.ts'
+import {
+  accessOption,
+  daysOption,
+  overlapHoursOption,
+  parseTokenArguments,
+  type TokenArguments,
+} from './token-options.ts'
+
+/** What each action understands beside the tenant. */
+const allowed: Readonly<Record<string, readonly (keyof TokenArguments)[]>> = {
+  create: ['name', 'access', 'expires-in-days', 'never', 'json'],
+  list: ['json'],
+  rotate: ['overlap-hours', 'expires-in-days', 'never', 'json'],
+  revoke: [],
+}
 
 export const tokenCommand: Command = {
-  help: `Usage: token create --name NAME [--tenant TENANT] [--expires-in-days DAYS] [--json]
+  help: `Usage: token create --name NAME [--tenant TENANT] [--access read|write]
+                    [--expires-in-days DAYS | --never] [--json]
        token list [--tenant TENANT] [--json]
+       token rotate ID [--tenant TENANT] [--overlap-hours HOURS] [--expires-in-days DAYS | --never] [--json]
        token revoke ID [--tenant TENANT]
 
-A token is shown once, when it is created; only its hash is kept. A revoked token is refused at once. Without --tenant,
-create and revoke mean the tenant "default" and list means all.
+A token is shown once, when it is made; only a hash of it is kept. It lives for 365 days unless told otherwise, and may change
+what it reads unless it is made with --access read. Any number of tokens may be in force at a time.
 
-Settings: DATABASE_URL, or DATA_DIR for the embedded database.
+"rotate" makes a successor with the same name and access, and lets the old token end after the overlap: 24 hours unless told
+otherwise, 720 at most, 0 for at once; never later than it would have. "revoke" ends a token at once. "list" shows when each
+was last used, to the minute. Without --tenant, list means all and the others the tenant "default".
+
+Settings: DATABASE_URL, or DATA_DIR for the embedded database. With NODE_ENV=production new tokens begin with scim_prod_,
+otherwise with scim_dev_.
 `,
   async run(args, io) {
-    const { values, positionals } = parseArguments(
-      args,
-      {
-        tenant: { type: 'string' },
-        name: { type: 'string' },
-        'expires-in-days': { type: 'string' },
-        json: { type: 'boolean' },
-      },
-      { allowPositionals: true },
-    )
-    const [action, id, ...rest] = positionals
-    const json = values.json === true
-    if (action === 'create' && id === undefined) {
-      return create(
-        io,
-        values.tenant ?? 'default',
-        requireOption(values.name, 'name'),
-        values['expires-in-days'],
-        json,
+    const { values, positionals } = parseTokenArguments(args)
+    const [action = '', id, ...rest] = positionals
+    const understood = Object.hasOwn(allowed, action) ? allowed[action] : undefined
+    const takesId = action === 'rotate' || action === 'revoke'
+    if (!understood || rest.length > 0 || (id !== undefined) !== takesId) {
+      throw new UsageError(
+        'say "token create --name NAME", "token list", "token rotate ID" or "token revoke ID"',
       )
     }
-    if (action === 'list' && id === undefined) return list(io, values.tenant, json)
-    if (action === 'revoke' && id !== undefined && rest.length === 0)
-      return revoke(io, values.tenant ?? 'default', id)
-    throw new UsageError('say "token create --name NAME", "token list" or "token revoke ID"')
+    const stray = Object.keys(values).find(
+      (name) => name !== 'tenant' && !understood.some((each) => each === name),
+    )
+    if (stray !== undefined) throw new UsageError(`--${stray} is not for "token ${action}"`)
+    if (action === 'create') return create(io, values)
+    if (action === 'list') return list(io, values)
+    if (action === 'rotate') return rotate(io, id ?? '', values)
+    return revoke(io, values.tenant ?? 'default', id ?? '')
   },
 }
 
-async function create(
-  io: CommandIo,
-  tenant: string,
-  name: string,
-  expiresInDays: string | undefined,
-  json: boolean,
-): Promise<number> {
-  if (expiresInDays !== undefined && !/^[1-9]\d{0,4}$/.test(expiresInDays)) {
-    throw new UsageError('--expires-in-days must be a whole number of days')
-  }
-  const days = expiresInDays === undefined ? undefined : Number(expiresInDays)
-  const issued = await withDatabase(io, (db) => issueToken(db, tenant, name, days))
+const environmentOf = ({ env }: CommandIo): TokenEnvironment =>
+  env.NODE_ENV === 'production' ? 'prod' : 'dev'
+
+async function create(io: CommandIo, values: TokenArguments): Promise<number> {
+  const { tenant = 'default' } = values
+  const name = requireOption(values.name, 'name')
+  const days = daysOption(values)
+  const options = { access: accessOption(values), environment: environmentOf(io) }
+  const issued = await withDatabase(io, (db) => issueToken(db, tenant, name, days, options))
   if (!issued) {
     io.err(`there is no tenant named ${tenant}\n`)
     return 1
   }
-  io.out(json ? formatJson({ ...issued, tenant, name }) : `${issued.token}\n`)
-  if (!json) io.err(`token ${issued.id} of tenant ${tenant}: this is the only time it is shown\n`)
+  if (values.json) io.out(formatJson({ ...issued, tenant, name }))
+  else show(io, tenant, issued)
   return 0
 }
 
-async function list(io: CommandIo, tenant: string | undefined, json: boolean): Promise<number> {
+function show(io: CommandIo, tenant: string, { id, token, expires }: IssuedToken): void {
+  io.out(`${token}\n`)
+  const life = expires ? `valid until ${expires.toISOString()}` : 'valid for ever'
+  io.err(`token ${id} of tenant ${tenant}, ${life}: this is the only time it is shown\n`)
+}
+
+async function list(io: CommandIo, { tenant, json }: TokenArguments): Promise<number> {
   const tokens = await withDatabase(io, (db) => listTokens(db, tenant))
-  io.out(
-    json
-      ? formatJson(tokens)
-      : formatTable(['TENANT', 'ID', 'NAME', 'CREATED', 'EXPIRES', 'REVOKED'], tokens.map(row)),
-  )
+  io.out(json ? formatJson(tokens) : formatTable(headings, tokens.map(row)))
   return 0
 }
 
-const row = ({ tenant, id, name, created, expires, revoked }: TokenDescription): string[] => [
+const headings = ['TENANT', 'ID', 'NAME', 'ACCESS', 'STATE', 'CREATED', 'EXPIRES', 'LAST USED']
+
+const row = ({ tenant, id, name, access, state, created, expires, lastUsed }: TokenDescription): string[] => [
   tenant,
   id,
   name,
+  access,
+  state,
   created.toISOString(),
   expires?.toISOString() ?? 'never',
-  revoked?.toISOString() ?? '-',
+  lastUsed ? `${lastUsed.toISOString().slice(0, 16)}Z` : 'never',
 ]
+
+async function rotate(io: CommandIo, id: string, values: TokenArguments): Promise<number> {
+  const { tenant = 'default' } = values
+  const options = {
+    overlapHours: overlapHoursOption(values),
+    days: daysOption(values),
+    environment: environmentOf(io),
+  }
+  const rotated = await withDatabase(io, (db) => rotateToken(db, tenant, id, options))
+  if ('refused' in rotated) {
+    const { refused } = rotated
+    io.err(refused === 'unknown' ? noToken(tenant, id) : `token ${id} is ${refused}: create a new one\n`)
+    return 1
+  }
+  const { successor, name, oldExpires } = rotated
+  if (values.json) {
+    io.out(formatJson({ ...successor, tenant, name, replaces: id, oldExpires }))
+    return 0
+  }
+  show(io, tenant, successor)
+  io.err(`token ${id}, which it replaces, ends at ${oldExpires.toISOString()}\n`)
+  return 0
+}
 
 async function revoke(io: CommandIo, tenant: string, id: string): Promise<number> {
   const revoked = await withDatabase(io, (db) => revokeToken(db, tenant, id))
   if (revoked) io.out(`revoked token ${id}\n`)
-  else io.err(`tenant ${tenant} has no token ${id}\n`)
+  else io.err(noToken(tenant, id))
   return revoked ? 0 : 1
 }
+
+const noToken = (tenant: string, id: string): string => `tenant ${tenant} has no token ${id}\n`

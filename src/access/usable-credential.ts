@@ -1,0 +1,12 @@
+import { type Kysely, sql } from 'kysely'
+import type { Database } from '../db/tables.ts'
+import { hasUsableClient } from './oauth-client-list.ts'
+
+/** Whether the database holds anything that somebody could authenticate with. */
+export async function hasUsableCredential(db: Kysely<Database>): Promise<boolean> {
+  const { rows } = await sql`
+    select from scim_token where revoked_at is null and coalesce(expires_at > now(), true) limit 1`.execute(
+    db,
+  )
+  return rows.length > 0 || hasUsableClient(db)
+}
