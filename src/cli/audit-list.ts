@@ -1,0 +1,115 @@
+import { type Kysely, sql } from 'kysely'
+import { findTenant } from '../access/tenants.ts'
+import { type AuditQuery, type ListedEntry, listEntries } from '../audit/list.ts'
+import { usersNamed } from '../audit/person.ts'
+import type { Database } from '../db/tables.ts'
+import { isResourceId } from '../directory/stored-resource.ts'
+import { noTenant } from './audit-chain.ts'
+import { type AuditOptions, operationOption, timeOption, wholeNumber } from './audit-options.ts'
+import { type CommandIo, UsageError } from './command.ts'
+import { withDatabase } from './database.ts'
+import { formatJson, formatTable, printable } from './table.ts'
+
+/** Shows entries; and of one user, what is still to be done about the account. */
+export async function listTrail(io: CommandIo, values: AuditOptions): Promise<number> {
+  const { tenant, user, group } = values
+  if (group !== undefined && !isResourceId(group)) throw new UsageError("--group must be the group's id")
+  const criteria = {
+    tenant,
+    group: group?.toLowerCase(),
+    since: timeOption(values.since, 'since'),
+    until: timeOption(values.until, 'until'),
+    operation: operationOption(values.operation),
+    limit: wholeNumber(values.limit ?? '50', 'limit', 1),
+  }
+  const found = await withDatabase(io, async (db) => {
+    if (tenant !== undefined && (await findTenant(db, tenant)) === undefined) return undefined
+    const users = user === undefined ? undefined : usersMeant(db, user)
+    return {
+      entries: await listEntries(db, { ...criteria, users }),
+      waiting: users ? await waitingOf(db, users, tenant) : [],
+    }
+  })
+  if (!found) return noTenant(io, tenant)
+  if (values.json) io.out(formatJson(found.entries.map(asJson)))
+  else io.out(formatTable(HEADINGS, found.entries.map(row)))
+  for (const text of found.waiting) io.err(`${printable(text)}\n`)
+  return 0
+}
+
+const usersMeant =
+  (db: Kysely<Database>, user: string): NonNullable<AuditQuery['users']> =>
+  async (tenantId) =>
+    isResourceId(user) ? [user.toLowerCase()] : usersNamed(db, tenantId, user)
+
+/** What Campaign Manager has not confirmed yet about these users, and why. */
+async function waitingOf(
+  db: Kysely<Database>,
+  users: NonNullable<AuditQuery['users']>,
+  tenant: string | undefined,
+): Promise<string[]> {
+  const tenants = await db.selectFrom('tenant').select(['tenant_id', 'name']).orderBy('tenant_id').execute()
+  const texts: string[] = []
+  for (const { tenant_id, name } of tenants) {
+    if (tenant !== undefined && name !== tenant) continue
+    const { rows } = await sql<{
+      user_id: string
+      dirty_since: Date
+      failure: string | null
+      failure_detail: string | null
+    }>`
+      select user_id, dirty_since, failure, failure_detail from dirty_user
+      where tenant_id = ${tenant_id} and user_id = any(${await users(tenant_id)}::uuid[])`.execute(db)
+    for (const { user_id, dirty_since, failure, failure_detail } of rows) {
+      const why = failure === null ? '' : `, because of ${failure}: ${failure_detail ?? ''}`
+      texts.push(
+        `tenant ${name}: the account of ${user_id} is not as it should be since ${dirty_since.toISOString()}${why}`,
+      )
+    }
+  }
+  return texts
+}
+
+const HEADINGS = ['AT', 'TENANT', 'ENTRY', 'ACTOR', 'OPERATION', 'ON', 'RESULT', 'WHAT', 'REQUEST']
+
+const row = ({ content, tenant, name, effect }: ListedEntry): string[] => [
+  content.at,
+  tenant,
+  String(content.sequence),
+  content.actor,
+  content.operation,
+  [content.resourceType, name, content.resourceId].filter((part) => part).join(' '),
+  content.reason === null ? content.result : `${content.result}: ${content.reason}`,
+  [effect && `user ${effect}`, ...whatChanged(content)].filter((part) => part).join('; '),
+  content.requestId ?? '-',
+]
+
+function whatChanged({ attributes, detail, wantedRoles, observedRoles }: ListedEntry['content']): string[] {
+  const count = (name: string) => (detail[name] as { count?: number } | undefined)?.count ?? 0
+  const [joined, left] = [count('joined'), count('left')]
+  return [
+    attributes.length > 0 ? attributes.join(', ') : '',
+    joined > 0 || left > 0 ? `members +${joined} -${left}` : '',
+    typeof detail.role === 'string' ? `role ${quoted(detail.role)}` : '',
+    typeof detail.formerRole === 'string' ? `was ${quoted(detail.formerRole)}` : '',
+    wantedRoles || observedRoles ? roleChange(observedRoles ?? [], wantedRoles) : '',
+  ]
+}
+
+/** What the account held, and what it was to hold; an account that was only found holds what it held. */
+function roleChange(before: readonly string[], after: readonly string[] | null): string {
+  const list = (roles: readonly string[]) => (roles.length === 0 ? 'none' : roles.map(quoted).join(', '))
+  if (after === null) return `roles ${list(before)}`
+  return `roles ${list(before)} -> ${list(after)}`
+}
+
+const quoted = (text: string): string => `"${text}"`
+
+const asJson = ({ content, tenant, name, effect, hash, previousHash }: ListedEntry) => ({
+  tenant,
+  ...content,
+  name: name ?? null,
+  effect: effect ?? null,
+  previousHash: previousHash.toString('hex'),
+  hash: hash.toString('hex'),
+})
