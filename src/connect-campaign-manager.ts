@@ -10,26 +10,32 @@ import type { Config } from './config.ts'
 import { createCallGate } from './reconcile/call-gate.ts'
 
 export interface CampaignManagerConnectionOptions {
-  readonly config: Config & { readonly campaignManagerUrl: string }
+  readonly config: Config
+  readonly url: string
+  readonly key: string | undefined
   readonly clock: Clock
   readonly observe?: CampaignManagerClientOptions['observe']
   /** A call that waits for its turn when this is aborted goes on at once, and finds the client closed. */
   readonly closing?: AbortSignal
 }
 
-/** Campaign Manager as the settings have it: where it is, and how much may be asked of it. */
+/** A connection to one Campaign Manager. How much may be asked of it is in the settings, and for each connection. */
+export interface CampaignManagerConnection {
+  readonly campaignManager: CampaignManager
+  readonly roleCatalog: RoleCatalog
+}
+
 export function connectCampaignManager({
   config,
+  url,
+  key,
   clock,
   observe,
   closing,
-}: CampaignManagerConnectionOptions): {
-  campaignManager: CampaignManager
-  roleCatalog: RoleCatalog
-} {
+}: CampaignManagerConnectionOptions): CampaignManagerConnection {
   const campaignManager = createCampaignManagerClient({
-    baseUrl: config.campaignManagerUrl,
-    token: config.campaignManagerToken,
+    baseUrl: url,
+    token: key,
     timeoutMs: config.campaignManagerTimeoutMs,
     now: clock.now,
     monotonic: clock.monotonic,

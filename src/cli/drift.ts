@@ -3,15 +3,18 @@ import { readFileSync } from 'node:fs'
 import type { Kysely } from 'kysely'
 import { systemClock } from '../clock.ts'
 import { type Config, ConfigError, loadConfig } from '../config.ts'
-import { connectCampaignManager } from '../connect-campaign-manager.ts'
+import { connectTenants, type TenantConnections } from '../connect-tenants.ts'
 import type { Database } from '../db/tables.ts'
 import { inTransaction } from '../db/transaction.ts'
 import { listHolds } from '../directory/deletion-holds.ts'
 import { databaseNow, loadUserNames } from '../directory/inventory.ts'
+import { listEndpoints } from '../directory/tenant-settings.ts'
+import { createLogger } from '../log.ts'
 import { takeInventoryStep } from '../provisioning/inventory-step.ts'
 import { applyStep, type Finding, forgetSeen, userKey } from '../reconcile/drift-finding.ts'
 import { firstPlace, MOST_STEPS, type Place, type TakeStep } from '../reconcile/inventory-walk.ts'
 import { retryFailing } from '../reconcile/mark-users.ts'
+import { createEncryptionKeys } from '../sealed-secret.ts'
 import { parseArguments } from './arguments.ts'
 import type { Command, CommandIo } from './command.ts'
 import { withDatabase } from './database.ts'
@@ -20,7 +23,8 @@ import { formatJson, formatTable } from './table.ts'
 export const driftCommand: Command = {
   help: `Usage: drift [--repair] [--json]
 
-Compares the accounts of Campaign Manager with what they should be, now, and lists what differs. It changes nothing.
+Compares the accounts of Campaign Manager with what they should be, now, and lists what differs. It changes nothing. Where
+tenants have Campaign Managers of their own, each is compared, and the list says which one it is about.
 With --repair it marks the users concerned, and a running service mends their accounts; those who were parked are tried
 again too. Orphans and duplicates are only listed, because nothing here says whose they are. Users whose account is being
 brought up to date are left out.
@@ -35,30 +39,35 @@ brought up to date are left out.
 
 Exit status: 0 nothing differs, or --repair; 1 something differs, or the comparison failed; 2 wrong use.
 
-Settings: CAMPAIGN_MANAGER_URL, CAMPAIGN_MANAGER_TOKEN and whatever else the service was given; DATABASE_URL, or DATA_DIR
-for the embedded database.
+Settings: CAMPAIGN_MANAGER_URL, CAMPAIGN_MANAGER_TOKEN, ENCRYPTION_KEY and whatever else the service was given; DATABASE_URL,
+or DATA_DIR for the embedded database.
 `,
   async run(args, io) {
     const { values } = parseArguments(args, { repair: { type: 'boolean' }, json: { type: 'boolean' } })
     const config = loadConfig(io.env, (path) => readFileSync(path, 'utf8'))
     const repair = values.repair === true
-    const { found, holds } = await withDatabase(io, async (db) => ({
-      found: await compare(io, db, config, repair),
+    const { found, failures, holds } = await withDatabase(io, async (db) => ({
+      ...(await compareAll(io, db, config, repair)),
       holds: await listHolds(db, undefined),
     }))
     if (values.json === true) io.out(formatJson(found))
-    else print(io, found, repair)
+    else print(io, found, repair, failures.length > 0)
+    for (const { endpoint, message } of failures) {
+      io.err(`${shown(nameOf(endpoint))} could not be compared: ${message}\n`)
+    }
     for (const { tenant, disabled, waiting } of holds) {
       io.err(
         `tenant ${tenant}: ${disabled + waiting} deletions are held, ${disabled} of the accounts disabled; see "tenant deletions"\n`,
       )
     }
-    return found.length > 0 && !repair ? 1 : 0
+    return failures.length > 0 || (found.length > 0 && !repair) ? 1 : 0
   },
 }
 
 /** What was found, as an operator wants to read it. */
 interface FoundDrift {
+  /** The URL of a tenant's own; null for the one that the others share. */
+  readonly campaignManager: string | null
   readonly kind: Finding['kind']
   readonly tenant: string | null
   readonly userId: string | null
@@ -68,42 +77,70 @@ interface FoundDrift {
   readonly marked: boolean
 }
 
-async function compare(
+interface ComparisonFailure {
+  readonly endpoint: string
+  readonly message: string
+}
+
+const nameOf = (endpoint: string): string => (endpoint === '' ? 'the shared Campaign Manager' : endpoint)
+
+/** Compares every Campaign Manager that tenants have. One that fails keeps the others from nothing. */
+async function compareAll(
   io: CommandIo,
   db: Kysely<Database>,
   config: Config,
   repair: boolean,
-): Promise<FoundDrift[]> {
-  const { campaignManagerUrl } = config
-  if (campaignManagerUrl === undefined) {
+): Promise<{ found: FoundDrift[]; failures: ComparisonFailure[] }> {
+  const endpoints = await listEndpoints(db)
+  if (config.campaignManagerUrl === undefined && endpoints.includes('')) {
     throw new ConfigError([
       'CAMPAIGN_MANAGER_URL: must be set; the sandbox inside a running service is at the address that its start prints',
     ])
   }
-  const { campaignManager, roleCatalog } = connectCampaignManager({
-    config: { ...config, campaignManagerUrl },
+  const tenants = connectTenants({
+    db,
+    config,
+    encryptionKeys: createEncryptionKeys(config.encryptionKey),
     clock: systemClock,
+    log: createLogger({ level: 'silent' }),
   })
+  const found: FoundDrift[] = []
+  const failures: ComparisonFailure[] = []
   try {
-    const context = {
-      db,
-      campaignManager,
-      roleCatalog,
-      placeholderRole: config.placeholderRole,
-      policies: config,
+    for (const endpoint of endpoints) {
+      try {
+        found.push(...(await compare(io, db, tenants, endpoint, repair)))
+      } catch (error) {
+        if (endpoints.length === 1) throw error
+        failures.push({ endpoint, message: error instanceof Error ? error.message : String(error) })
+      }
     }
-    const findings = await walkOnce(io, db, (walk, place) => takeInventoryStep(context, walk, place), repair)
-    if (repair) await inTransaction(db, retryFailing)
-    return await described(db, findings, repair)
+    if (repair) await inTransaction(db, (trx) => retryFailing(trx))
   } finally {
-    await campaignManager.close()
+    await tenants.close()
   }
+  return { found, failures }
 }
+
+const compare = (
+  io: CommandIo,
+  db: Kysely<Database>,
+  tenants: TenantConnections,
+  endpoint: string,
+  repair: boolean,
+): Promise<FoundDrift[]> =>
+  tenants.useEndpoint(endpoint, async ({ campaignManager, roleCatalog }) => {
+    const { policiesOf } = tenants
+    const context = { db, campaignManager, roleCatalog, policiesOf }
+    const takeStep: TakeStep = (walk, place) => takeInventoryStep(context, walk, place)
+    return described(db, endpoint, await walkOnce(io, db, endpoint, takeStep, repair), repair)
+  })
 
 /** A walk of its own, beside the service's: what it has seen is remembered under an id that nobody else uses. */
 async function walkOnce(
   io: CommandIo,
   db: Kysely<Database>,
+  endpoint: string,
   takeStep: TakeStep,
   repair: boolean,
 ): Promise<Finding[]> {
@@ -111,7 +148,7 @@ async function walkOnce(
   void io.stopRequested.then(() => {
     stopped = true
   })
-  const walk = { id: randomUUID(), began: await databaseNow(db) }
+  const walk = { id: randomUUID(), endpoint, began: await databaseNow(db) }
   const findings: Finding[] = []
   try {
     let place: Place | undefined = firstPlace
@@ -130,6 +167,7 @@ async function walkOnce(
 
 async function described(
   db: Kysely<Database>,
+  endpoint: string,
   findings: readonly Finding[],
   repair: boolean,
 ): Promise<FoundDrift[]> {
@@ -140,6 +178,7 @@ async function described(
   return findings.map(({ kind, user, accountId, detail, repairable }) => {
     const name = user && names.get(userKey(user))
     return {
+      campaignManager: endpoint === '' ? null : endpoint,
       kind,
       tenant: name?.tenant ?? null,
       userId: user?.userId ?? null,
@@ -151,19 +190,18 @@ async function described(
   })
 }
 
-function print(io: CommandIo, found: readonly FoundDrift[], repair: boolean): void {
+function print(io: CommandIo, found: readonly FoundDrift[], repair: boolean, isPartial: boolean): void {
   if (found.length === 0) {
-    io.out('Every account is as it should be.\n')
+    if (!isPartial) io.out('Every account is as it should be.\n')
     return
   }
-  io.out(
-    formatTable(
-      ['KIND', 'TENANT', 'USER', 'USER NAME', 'ACCOUNT', 'DETAIL'],
-      found.map(({ kind, tenant, userId, userName, accountId, detail }) =>
-        [kind, tenant, userId, userName, accountId, detail].map((cell) => shown(cell ?? '-')),
-      ),
-    ),
-  )
+  const isOne = found.every(({ campaignManager }) => campaignManager === null)
+  const rows = found.map(({ campaignManager, kind, tenant, userId, userName, accountId, detail }) => [
+    ...[kind, tenant, userId, userName, accountId, detail].map((cell) => shown(cell ?? '-')),
+    ...(isOne ? [] : [shown(campaignManager ?? 'shared')]),
+  ])
+  const headings = ['KIND', 'TENANT', 'USER', 'USER NAME', 'ACCOUNT', 'DETAIL']
+  io.out(formatTable([...headings, ...(isOne ? [] : ['CAMPAIGN MANAGER'])], rows))
   const marked = new Set(found.flatMap(({ marked, userId }) => (marked && userId ? [userId] : []))).size
   if (repair && marked === 1) io.err('1 user marked; a running service mends the account\n')
   else if (repair) io.err(`${marked} users marked; a running service mends their accounts\n`)

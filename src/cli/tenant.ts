@@ -1,29 +1,42 @@
-import { createTenant, isTenantName, listTenants } from '../access/tenants.ts'
+import { createTenant, isTenantName, listTenants, setTenantServed } from '../access/tenants.ts'
 import { parseArguments, requireOption } from './arguments.ts'
 import { type Command, type CommandIo, UsageError } from './command.ts'
 import { withDatabase } from './database.ts'
 import { formatJson, formatTable } from './table.ts'
 import { decide, isDeletionDecision, showDeletions } from './tenant-deletions.ts'
+import { tenantEntra, tenantEntraHelp, tenantEntraUsage } from './tenant-entra.ts'
+import { reencrypt } from './tenant-reencrypt.ts'
+import { tenantSettings, tenantSettingsHelp, tenantSettingsUsage } from './tenant-settings.ts'
 
 export const tenantCommand: Command = {
   help: `Usage: tenant create NAME
        tenant list [--json]
+       tenant disable NAME
+       tenant enable NAME
+       ${tenantSettingsUsage}
        tenant deletions [--tenant NAME] [--json]
        tenant deletions release --tenant NAME
        tenant deletions cancel --tenant NAME
+       ${tenantEntraUsage}
 
 A tenant is one customer's Entra directory: users, groups and tokens of one are invisible to every other. The tenant
-"default" exists from the start. A name has lower-case letters, digits and hyphens, 63 characters at most.
+"default" exists from the start. A name has lower-case letters, digits and hyphens, 63 characters at most. The credentials of
+a disabled tenant are refused at once, and its accounts stay as they are: what waits goes on when it is enabled again.
 
+${tenantSettingsHelp}
 When more than DELETION_GUARD_COUNT accounts and more than DELETION_GUARD_PERCENT of a tenant's would be deleted within
 DELETION_GUARD_MINUTES, its deletions are held: from then on no account of the tenant is deleted, but disabled instead.
 "tenant deletions" shows which tenants that concerns, how many accounts are disabled so far, and how many wait for it;
 "release" lets these deletions go ahead; "cancel" enables these accounts again, with the roles they hold, and they stay so
 until Entra changes the user anew. A running service carries either out.
 
-Settings: DATABASE_URL, or DATA_DIR for the embedded database.
+${tenantEntraHelp}
+Settings: DATABASE_URL, or DATA_DIR for the embedded database; ENCRYPTION_KEY, and the service's CAMPAIGN_MANAGER_URL,
+PLACEHOLDER_ROLE and PROTECTED_ROLES, against which a tenant's are checked.
 `,
   async run(args, io) {
+    if (args[0] === 'entra') return tenantEntra(io, args.slice(1))
+    if (args[0] === 'settings') return tenantSettings(io, args.slice(1))
     const { values, positionals } = parseArguments(
       args,
       { tenant: { type: 'string' }, json: { type: 'boolean' } },
@@ -34,7 +47,12 @@ Settings: DATABASE_URL, or DATA_DIR for the embedded database.
     if (values.tenant !== undefined) throw new UsageError('--tenant is for "tenant deletions"')
     if (action === 'create' && name !== undefined && rest.length === 0) return create(io, name)
     if (action === 'list' && name === undefined) return list(io, values.json === true)
-    throw new UsageError('say "tenant create NAME", "tenant list" or "tenant deletions"')
+    if (action === 'disable' && name !== undefined && rest.length === 0) return serve(io, name, false)
+    if (action === 'enable' && name !== undefined && rest.length === 0) return serve(io, name, true)
+    if (action === 'reencrypt' && name === undefined) return reencrypt(io)
+    throw new UsageError(
+      'say "tenant create NAME", "tenant list", "tenant disable NAME", "tenant enable NAME", "tenant settings NAME" or "tenant deletions"',
+    )
   },
 }
 
@@ -58,9 +76,23 @@ async function create(io: CommandIo, name: string): Promise<number> {
   return created ? 0 : 1
 }
 
+async function serve(io: CommandIo, name: string, served: boolean): Promise<number> {
+  const found = await withDatabase(io, (db) => setTenantServed(db, name, served))
+  if (found) io.out(`${served ? 'enabled' : 'disabled'} tenant ${name}\n`)
+  else io.err(`there is no tenant named ${name}\n`)
+  return found ? 0 : 1
+}
+
 async function list(io: CommandIo, json: boolean): Promise<number> {
   const tenants = await withDatabase(io, listTenants)
-  const rows = tenants.map(({ name, created }) => [name, created.toISOString()])
-  io.out(json ? formatJson(tenants) : formatTable(['TENANT', 'CREATED'], rows))
+  const rows = tenants.map(({ name, created, disabled, campaignManagerUrl }) => [
+    name,
+    created.toISOString(),
+    disabled?.toISOString() ?? '-',
+    campaignManagerUrl ?? 'shared',
+  ])
+  io.out(
+    json ? formatJson(tenants) : formatTable(['TENANT', 'CREATED', 'DISABLED', 'CAMPAIGN MANAGER'], rows),
+  )
   return 0
 }

@@ -7,7 +7,11 @@ import type { Resource } from '../scim/attribute.ts'
 export interface AccountRecord {
   readonly standing: AccountTable['standing']
   readonly campaignManagerId: string | undefined
+  /** The Campaign Manager that the account's id, or the creation under way, is about. */
+  readonly endpoint: string
   readonly granted: readonly string[]
+  /** Placeholders this service put, or may have put, on the account. */
+  readonly placeholders: readonly string[]
   /** What the account was last written with, or may have been. */
   readonly email: string | undefined
   readonly externalId: string | undefined
@@ -36,7 +40,9 @@ export interface AccountRecord {
 export interface RecordRow {
   standing: AccountTable['standing']
   campaign_manager_id: string | null
+  endpoint: string
   granted: string[]
+  placeholders: string[]
   email: string | null
   external_id: string | null
   create_key: string | null
@@ -53,7 +59,8 @@ export interface RecordRow {
 
 /** For a statement that joins `account` and, left, `scim_user`: one, so that everything is of one moment. */
 export const recordColumns = sql.raw(`
-  account.standing, account.campaign_manager_id, account.granted, account.email, account.external_id,
+  account.standing, account.campaign_manager_id, account.endpoint, account.granted, account.placeholders,
+  account.email, account.external_id,
   account.create_key, extract(epoch from now() - account.write_pending_since)::float8 as pending_seconds,
   extract(epoch from now() - account.missing_since)::float8 as missing_seconds,
   account.observed_roles, account.deletion_asked, account.deletion, account.enabled_before, scim_user.attributes,
@@ -74,7 +81,9 @@ export const recordColumns = sql.raw(`
 export const recordOf = (row: RecordRow): AccountRecord => ({
   standing: row.standing,
   campaignManagerId: row.campaign_manager_id ?? undefined,
+  endpoint: row.endpoint,
   granted: row.granted,
+  placeholders: row.placeholders,
   email: row.email ?? undefined,
   externalId: row.external_id ?? undefined,
   createKey: row.create_key ?? undefined,

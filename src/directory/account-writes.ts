@@ -4,8 +4,10 @@ import type { Database } from '../db/tables.ts'
 
 /** What is about to be written, recorded before it is: whatever happens then, the account can be found and told apart. */
 export interface WriteIntent {
+  readonly endpoint: string
   readonly campaignManagerId: string | undefined
   readonly granted: readonly string[]
+  readonly placeholders: readonly string[]
   readonly email: string
   readonly externalId: string | undefined
   readonly createKey: string | undefined
@@ -18,8 +20,10 @@ export async function recordIntent(
   intent: WriteIntent,
 ): Promise<void> {
   await update(trx, tenantId, userId, {
+    endpoint: intent.endpoint,
     campaign_manager_id: intent.campaignManagerId ?? null,
     granted: [...intent.granted],
+    placeholders: [...intent.placeholders],
     email: intent.email,
     external_id: intent.externalId ?? null,
     create_key: intent.createKey ?? null,
@@ -29,9 +33,20 @@ export async function recordIntent(
   })
 }
 
-/** A deletion is about to be asked for. */
-export const recordDeletionIntent = (trx: Transaction<Database>, tenantId: number, userId: string) =>
+/**
+ * The deletion of this account is about to be asked for. Whose it is is kept, however it was found: should the deletion be
+ * refused, the account is looked for again.
+ */
+export const recordDeletionIntent = (
+  trx: Transaction<Database>,
+  tenantId: number,
+  userId: string,
+  account: { readonly endpoint: string; readonly campaignManagerId: string },
+) =>
   update(trx, tenantId, userId, {
+    endpoint: account.endpoint,
+    campaign_manager_id: account.campaignManagerId,
+    create_key: null,
     deletion_asked: true,
     missing_since: null,
     write_pending_since: sql<Date>`coalesce(write_pending_since, now())`,
@@ -39,6 +54,7 @@ export const recordDeletionIntent = (trx: Transaction<Database>, tenantId: numbe
 
 /** How an account is that is about to be disabled instead of deleted. */
 export interface HoldIntent {
+  readonly endpoint: string
   readonly campaignManagerId: string
   readonly enabled: boolean
   /** Whether it may be enabled again, should its deletion be called off. */
@@ -50,11 +66,12 @@ export async function recordHoldIntent(
   trx: Transaction<Database>,
   tenantId: number,
   userId: string,
-  { campaignManagerId, enabled, mayBeEnabled }: HoldIntent,
+  { endpoint, campaignManagerId, enabled, mayBeEnabled }: HoldIntent,
 ): Promise<boolean> {
   const { numUpdatedRows } = await trx
     .updateTable('account')
     .set({
+      endpoint,
       campaign_manager_id: campaignManagerId,
       deletion: 'held',
       enabled_before: sql<boolean>`
@@ -87,8 +104,10 @@ export async function recordDisabled(
 
 /** What Campaign Manager was seen to hold after a reconciliation. */
 export interface ObservedState {
+  readonly endpoint: string
   readonly campaignManagerId: string
   readonly granted: readonly string[]
+  readonly placeholders: readonly string[]
   readonly roles: readonly string[]
   readonly foreign: readonly string[]
   readonly email: string
@@ -102,8 +121,10 @@ export async function recordObserved(
   state: ObservedState,
 ): Promise<void> {
   await update(trx, tenantId, userId, {
+    endpoint: state.endpoint,
     campaign_manager_id: state.campaignManagerId,
     granted: [...state.granted],
+    placeholders: [...state.placeholders],
     observed_roles: [...state.roles],
     foreign_roles: [...state.foreign],
     observed_at: sql<Date>`now()`,
@@ -117,8 +138,9 @@ export const recordLinked = (
   trx: Transaction<Database>,
   tenantId: number,
   userId: string,
+  endpoint: string,
   campaignManagerId: string,
-) => update(trx, tenantId, userId, { campaign_manager_id: campaignManagerId })
+) => update(trx, tenantId, userId, { endpoint, campaign_manager_id: campaignManagerId })
 
 /** The Idempotency-Key brings no new answer any more. That an account may have been created is not forgotten. */
 export const recordSpentKey = (trx: Transaction<Database>, tenantId: number, userId: string) =>
@@ -145,6 +167,7 @@ export async function recordAbsent(
   await update(trx, tenantId, userId, {
     campaign_manager_id: null,
     granted: [],
+    placeholders: [],
     observed_roles: null,
     foreign_roles: [],
     observed_at: sql<Date>`now()`,

@@ -91,8 +91,15 @@ export async function markDeleted(
     .execute()
 }
 
-/** Users whom Entra has deactivated and whose account can be used all the same. */
-export async function countInactiveWithAccess(db: Kysely<Database>): Promise<number> {
+/**
+ * Users whom Entra has deactivated and whose account can be used all the same.
+ *
+ * @param onDeactivate what is done about them in tenants that have no policy of their own
+ */
+export async function countInactiveWithAccess(
+  db: Kysely<Database>,
+  onDeactivate: 'ignore' | 'suspend',
+): Promise<number> {
   const { count } = await db
     .selectFrom('account')
     .innerJoin('scim_user', (join) =>
@@ -100,6 +107,8 @@ export async function countInactiveWithAccess(db: Kysely<Database>): Promise<num
         .onRef('scim_user.tenant_id', '=', 'account.tenant_id')
         .onRef('scim_user.id', '=', 'account.user_id'),
     )
+    .innerJoin('tenant', 'tenant.tenant_id', 'account.tenant_id')
+    .where((eb) => eb(eb.fn.coalesce('tenant.on_deactivate', eb.val(onDeactivate)), '=', 'ignore'))
     .where('scim_user.active', '=', false)
     .where('account.campaign_manager_id', 'is not', null)
     .where('account.deletion', 'is distinct from', 'held')

@@ -25,6 +25,7 @@ export async function findFormerUser(
   const { rows } = await sql<{ user_id: string }>`
     select user_id from account
     where tenant_id = ${tenantId} and ${leftBehind}
+      and endpoint = (select tenant.endpoint from tenant where tenant.tenant_id = ${tenantId})
       and (
         external_id = ${externalId ?? null}
         or (lower(email) = lower(${email ?? null}::text) and coalesce(external_id, user_id::text) = user_id::text)
@@ -48,7 +49,9 @@ export async function passAccountOn(
     .where(leftBehind)
     .returning([
       'campaign_manager_id',
+      'endpoint',
       'granted',
+      'placeholders',
       'email',
       'external_id',
       'write_pending_since',

@@ -5,6 +5,8 @@ import { type AccountRecord, type RecordRow, recordColumns, recordOf } from './a
 /** A walk through Campaign Manager's inventory, as far as the directory has to know it. */
 export interface WalkReference {
   readonly id: string
+  /** Which Campaign Manager's. */
+  readonly endpoint: string
   readonly began: string
 }
 
@@ -28,12 +30,13 @@ export interface LinkedRecord {
 }
 
 /**
- * The users of these accounts, by account id; one statement for all.
+ * The users of these accounts of one Campaign Manager, by account id; one statement for all.
  *
  * @param since the database's time before Campaign Manager was asked
  */
 export async function loadLinkedRecords(
   db: Kysely<Database>,
+  endpoint: string,
   accountIds: readonly string[],
   since: string,
 ): Promise<Map<string, LinkedRecord>> {
@@ -43,7 +46,9 @@ export async function loadLinkedRecords(
     select account.tenant_id, account.user_id, ${isBusy(since)} as busy, ${recordColumns}
     from account
     left join scim_user on scim_user.tenant_id = account.tenant_id and scim_user.id = account.user_id
-    where account.campaign_manager_id = any(${accountIds}::text[])`.execute(db)
+    where account.endpoint = ${endpoint} and account.campaign_manager_id = any(${accountIds}::text[])`.execute(
+    db,
+  )
   return new Map(
     rows.map((row) => [
       row.campaign_manager_id,
@@ -60,8 +65,12 @@ export interface MissingAccount {
   readonly accountId: string | undefined
 }
 
+/** The tenants whose accounts are in this Campaign Manager. */
+const tenantsOf = (endpoint: string) => sql`select tenant.* from tenant where tenant.endpoint = ${endpoint}`
+
 /**
- * Users whose account the walk, all of whose pages are read, has not seen, and those who are to have one and have none.
+ * Users whose account the walk, all of whose pages are read, has not seen, and those who are to have one and have none. Tenants
+ * that are not served are left out.
  *
  * @param after the last key of the batch before, undefined for the first
  * @returns a batch, and the key to go on from unless it was the last
@@ -80,7 +89,10 @@ export async function loadMissingAccounts(
   }>`
     select account.tenant_id, account.user_id, account.standing, account.campaign_manager_id
     from account
-    where (account.tenant_id, account.user_id) > (${Number(tenantId)}::integer, ${userId}::uuid)
+    where account.tenant_id in (
+        select served.tenant_id from (${tenantsOf(walk.endpoint)}) as served where served.disabled_at is null
+      )
+      and (account.tenant_id, account.user_id) > (${Number(tenantId)}::integer, ${userId}::uuid)
       and not ${isBusy(walk.began)}
       and case when account.campaign_manager_id is null then account.standing in ('awaiting', 'assigned')
           else not exists (
@@ -136,21 +148,25 @@ export async function loadStrayAccounts(
       from inventory_account as seen
       where seen.walk = ${walk.id} and seen.campaign_manager_id > ${after ?? ''}
         and not seen.linked and seen.external_id is not null
-        and not exists (select from account where account.campaign_manager_id = seen.campaign_manager_id)
+        and not exists (
+          select from account
+          where account.endpoint = ${walk.endpoint} and account.campaign_manager_id = seen.campaign_manager_id
+        )
       order by seen.campaign_manager_id
       limit ${BATCH}
-    ), holder as materialized (
+    ), here as (${tenantsOf(walk.endpoint)}), holder as materialized (
       select stray.external_id, scim_user.tenant_id, scim_user.id as user_id
-      from stray cross join tenant
-      join scim_user on scim_user.tenant_id = tenant.tenant_id and scim_user.external_id = stray.external_id
+      from stray cross join here
+      join scim_user on scim_user.tenant_id = here.tenant_id and scim_user.external_id = stray.external_id
       union
       select stray.external_id, account.tenant_id, account.user_id
-      from stray cross join tenant
-      join account on account.tenant_id = tenant.tenant_id and account.user_id = case
+      from stray cross join here
+      join account on account.tenant_id = here.tenant_id and account.user_id = case
         when stray.external_id ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' then stray.external_id::uuid end
       union
       select stray.external_id, account.tenant_id, account.user_id
       from stray join account on account.external_id = stray.external_id
+      join here on here.tenant_id = account.tenant_id
     ), known as materialized (
       select holder.external_id, json_agg(json_build_object(
         'tenantId', account.tenant_id, 'userId', account.user_id, 'standing', account.standing,

@@ -16,7 +16,7 @@ export const accountSituation = (
   granted: record.granted,
   wanted,
   observed,
-  placeholder,
+  placeholder: { ...placeholder, placed: record.placeholders },
   fields: record.user && accountFields(record.user),
   externalId: accountExternalId(record.user, userId),
   found,

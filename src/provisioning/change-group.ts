@@ -1,3 +1,4 @@
+import { recordAudit } from '../audit/record.ts'
 import { inTransaction } from '../db/transaction.ts'
 import { memberIds } from '../directory/members.ts'
 import type { StoredResource } from '../directory/stored-resource.ts'
@@ -7,8 +8,9 @@ import { keepImmutable } from '../scim/immutable.ts'
 import { type MemberChange, splitMemberOperations } from '../scim/members.ts'
 import { applyPatch, parsePatch } from '../scim/patch.ts'
 import { equalResources, keepUndeclared } from '../scim/resource.ts'
-import type { ProvisioningContext } from './context.ts'
-import { rejectTakenDisplayName } from './create-group.ts'
+import { changedNames } from './changed-names.ts'
+import type { Caller, ProvisioningContext } from './context.ts'
+import { rejectTakenDisplayName, roleName } from './create-group.ts'
 import { changeMembers } from './membership.ts'
 import { requireFound, requireMatch } from './preconditions.ts'
 import { readGroup } from './read-group.ts'
@@ -16,7 +18,7 @@ import { readGroup } from './read-group.ts'
 /** PUT /Groups/{id} (RFC 7644 §3.5.1). Members become those of the body: the difference is applied, nobody leaves in between. */
 export async function replaceGroup(
   context: ProvisioningContext,
-  tenantId: number,
+  caller: Caller,
   id: string,
   body: unknown,
   ifMatch: string | undefined,
@@ -25,13 +27,13 @@ export async function replaceGroup(
   const { type } = context.groups
   const replace = (current: Resource) =>
     keepUndeclared(type, current, keepImmutable(type, current, attributes))
-  return changeGroup(context, tenantId, id, ifMatch, replace, [{ kind: 'replace', values: members }])
+  return changeGroup(context, caller, id, ifMatch, replace, [{ kind: 'replace', values: members }])
 }
 
 /** PATCH /Groups/{id} (RFC 7644 §3.5.2). */
 export async function patchGroup(
   context: ProvisioningContext,
-  tenantId: number,
+  caller: Caller,
   id: string,
   body: unknown,
   ifMatch: string | undefined,
@@ -39,7 +41,7 @@ export async function patchGroup(
   const { attributes, members } = splitMemberOperations(parsePatch(context.groups.type, body))
   return changeGroup(
     context,
-    tenantId,
+    caller,
     id,
     ifMatch,
     (current) => applyPatch(context.groups.type, current, attributes),
@@ -49,12 +51,13 @@ export async function patchGroup(
 
 async function changeGroup(
   context: ProvisioningContext,
-  tenantId: number,
+  caller: Caller,
   id: string,
   ifMatch: string | undefined,
   change: (current: Resource) => Resource,
   memberChanges: readonly MemberChange[],
 ): Promise<StoredResource> {
+  const { tenantId } = caller
   await checkNewName(context, tenantId, id, change)
   const { group, dirty } = await inTransaction(context.db, async (trx) => {
     const current = requireFound('Group', id, await context.groups.lock(trx, tenantId, id))
@@ -66,7 +69,23 @@ async function changeGroup(
     const losing = renamed ? [...left, ...(await memberIds(trx, tenantId, id))] : left
     const affected = [...new Set([...changed, ...losing])]
     await markDirty(trx, tenantId, affected, losing)
-    if (!equalResources(current.attributes, next)) {
+    const hasNewAttributes = !equalResources(current.attributes, next)
+    if (hasNewAttributes || changed.length > 0) {
+      recordAudit(trx, tenantId, caller, {
+        operation: 'group.change',
+        resourceType: 'Group',
+        resourceId: id,
+        attributes: [
+          ...changedNames(context.groups.type, current.attributes, next),
+          ...(changed.length > 0 ? ['members'] : []),
+        ],
+        detail: renamed
+          ? { role: roleName(next.displayName), formerRole: roleName(current.attributes.displayName) }
+          : {},
+        subjects: { joined, left },
+      })
+    }
+    if (hasNewAttributes) {
       return { group: await context.groups.update(trx, tenantId, id, next), dirty: affected.length > 0 }
     }
     if (changed.length === 0) return { group: current, dirty: false }
@@ -86,5 +105,7 @@ async function checkNewName(
 ): Promise<void> {
   const current = requireFound('Group', id, await context.groups.find(context.db, tenantId, id))
   const { displayName } = change(current.attributes)
-  if (displayName !== current.attributes.displayName) await context.checkGroupName(String(displayName))
+  if (displayName !== current.attributes.displayName) {
+    await context.checkGroupName(tenantId, String(displayName))
+  }
 }

@@ -1,3 +1,5 @@
+import { rememberPerson } from '../audit/person.ts'
+import { recordAudit } from '../audit/record.ts'
 import { inTransaction } from '../db/transaction.ts'
 import { awaitAgain, lockAccounts } from '../directory/accounts.ts'
 import { groupIdsOf } from '../directory/members.ts'
@@ -8,7 +10,8 @@ import { keepImmutable } from '../scim/immutable.ts'
 import { applyPatch, parsePatch } from '../scim/patch.ts'
 import { equalResources, keepUndeclared, readResource } from '../scim/resource.ts'
 import { accountExternalId, accountFields } from './account-fields.ts'
-import type { ProvisioningContext } from './context.ts'
+import { changedNames } from './changed-names.ts'
+import type { Caller, ProvisioningContext } from './context.ts'
 import { rejectTakenUserName } from './create-user.ts'
 import { requireFound, requireMatch } from './preconditions.ts'
 
@@ -18,13 +21,13 @@ import { requireFound, requireMatch } from './preconditions.ts'
  */
 export async function replaceUser(
   context: ProvisioningContext,
-  tenantId: number,
+  caller: Caller,
   id: string,
   body: unknown,
   ifMatch: string | undefined,
 ): Promise<StoredResource> {
   const replacement = readResource(context.users.type, body)
-  return changeUser(context, tenantId, id, ifMatch, (current) =>
+  return changeUser(context, caller, id, ifMatch, (current) =>
     keepUndeclared(
       context.users.type,
       current,
@@ -36,13 +39,13 @@ export async function replaceUser(
 /** PATCH /Users/{id} (RFC 7644 §3.5.2). Clearing `active` leaves it as it is, for the same reason. */
 export async function patchUser(
   context: ProvisioningContext,
-  tenantId: number,
+  caller: Caller,
   id: string,
   body: unknown,
   ifMatch: string | undefined,
 ): Promise<StoredResource> {
   const operations = parsePatch(context.users.type, body)
-  return changeUser(context, tenantId, id, ifMatch, (current) => ({
+  return changeUser(context, caller, id, ifMatch, (current) => ({
     active: current.active !== false,
     ...applyPatch(context.users.type, current, operations),
   }))
@@ -50,11 +53,12 @@ export async function patchUser(
 
 async function changeUser(
   context: ProvisioningContext,
-  tenantId: number,
+  caller: Caller,
   id: string,
   ifMatch: string | undefined,
   change: (current: Resource) => Resource,
 ): Promise<StoredResource> {
+  const { tenantId } = caller
   const result = await inTransaction(context.db, async (trx) => {
     if (isResourceId(id)) await lockAccounts(trx, tenantId, [id])
     const current = requireFound('User', id, await context.users.find(trx, tenantId, id))
@@ -62,6 +66,16 @@ async function changeUser(
     const next = change(current.attributes)
     if (equalResources(current.attributes, next)) return { user: current, dirty: false, keepsAccess: false }
     const user = await context.users.update(trx, tenantId, id, next)
+    if (current.attributes.userName !== next.userName) {
+      await rememberPerson(trx, tenantId, id, String(next.userName))
+    }
+    recordAudit(trx, tenantId, caller, {
+      operation: 'user.change',
+      resourceType: 'User',
+      resourceId: id,
+      attributes: changedNames(context.users.type, current.attributes, next),
+      detail: isActive(current.attributes) === isActive(next) ? {} : { active: isActive(next) },
+    })
     const deactivated = isActive(current.attributes) && !isActive(next)
     const keepsAccess = deactivated && (await groupIdsOf(trx, tenantId, id)).length > 0
     if (!isActive(current.attributes) && isActive(next)) await awaitAgain(trx, tenantId, id)

@@ -1,8 +1,10 @@
 import type { Kysely } from 'kysely'
+import { OPERATOR } from '../audit/entry.ts'
+import { recordAudit } from '../audit/record.ts'
 import type { Database } from '../db/tables.ts'
 import { inTransaction } from '../db/transaction.ts'
 import { endHold } from '../directory/deletion-holds.ts'
-import { hastenWaiting, markDirty } from '../reconcile/mark-users.ts'
+import { hastenNeighbours, markDirty } from '../reconcile/mark-users.ts'
 import { ACCOUNT_LINKED_ELSEWHERE } from './delivery-record.ts'
 
 /**
@@ -19,7 +21,13 @@ export async function decideDeletions(
     if (!userIds) return undefined
     await markDirty(trx, tenantId, userIds, decision === 'approved' ? userIds : [])
     // Among what is kept may be the account that somebody created anew waits for.
-    if (decision === 'kept') await hastenWaiting(trx, ACCOUNT_LINKED_ELSEWHERE)
+    if (decision === 'kept') await hastenNeighbours(trx, ACCOUNT_LINKED_ELSEWHERE, tenantId)
+    recordAudit(trx, tenantId, OPERATOR, {
+      operation: decision === 'approved' ? 'deletions.release' : 'deletions.cancel',
+      resourceType: 'Tenant',
+      resourceId: String(tenantId),
+      subjects: { concerned: userIds },
+    })
     return userIds.length
   })
 }

@@ -1,18 +1,21 @@
+import { boundedIds } from '../audit/bounded-ids.ts'
+import { recordAudit } from '../audit/record.ts'
 import { inTransaction, RetryTransaction } from '../db/transaction.ts'
 import { lockAccounts, markDeleted } from '../directory/accounts.ts'
 import { groupIdsOf } from '../directory/members.ts'
 import { isResourceId } from '../directory/stored-resource.ts'
 import { markDirty } from '../reconcile/mark-users.ts'
-import type { ProvisioningContext } from './context.ts'
+import type { Caller, ProvisioningContext } from './context.ts'
 import { requireFound, requireMatch } from './preconditions.ts'
 
 /** DELETE /Users/{id} (RFC 7644 §3.6). Memberships go with the user, and so the versions of its groups change. */
 export async function deleteUser(
   context: ProvisioningContext,
-  tenantId: number,
+  caller: Caller,
   id: string,
   ifMatch: string | undefined,
 ): Promise<void> {
+  const { tenantId } = caller
   await inTransaction(context.db, async (trx) => {
     const groupIds = isResourceId(id) ? await groupIdsOf(trx, tenantId, id) : []
     for (const groupId of groupIds) await context.groups.lock(trx, tenantId, groupId)
@@ -25,6 +28,12 @@ export async function deleteUser(
     await context.groups.touch(trx, tenantId, groupIds)
     await context.users.delete(trx, tenantId, id)
     await markDirty(trx, tenantId, [id], [id])
+    recordAudit(trx, tenantId, caller, {
+      operation: 'user.delete',
+      resourceType: 'User',
+      resourceId: id,
+      detail: groupIds.length === 0 ? {} : { groups: boundedIds(groupIds) },
+    })
   })
   context.onDirty()
 }

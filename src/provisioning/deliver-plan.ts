@@ -8,6 +8,7 @@ import type { AccountRecord } from '../directory/account-record.ts'
 import type { Claim } from '../reconcile/dirty-set.ts'
 import type { Attempt } from '../reconcile/worker.ts'
 import { notApplied } from './attempt-failure.ts'
+import { type AccountWrite, creationOf, deletionOf, replacementOf } from './delivery-audit.ts'
 import {
   finishAbsent,
   finishObserved,
@@ -15,7 +16,9 @@ import {
   intendWrite,
   noteMissing,
   recordAccount,
-  recordLink,
+  recordFailed,
+  recordNotApplied,
+  type Seen,
   spendKey,
 } from './delivery-record.ts'
 import { type AccountPlan, holds } from './plan-account.ts'
@@ -68,7 +71,7 @@ export async function deliverPlan(
       if (record.writePendingSeconds !== undefined || forgetsRole(record, plan)) {
         return replace(delivery, { ...plan, kind: 'replace' })
       }
-      return finish(delivery, plan.observed, plan, 'unchanged')
+      return finish(delivery, { observed: plan.observed, rule: plan.rule, write: undefined }, 'unchanged')
     case 'create':
       return create(delivery, plan)
     case 'replace':
@@ -88,12 +91,14 @@ const forgetsRole = (
       observedRoles.includes(role) && !rule.wanted.includes(role) && !observed.account.roles.includes(role),
   )
 
-/** An account that was linked and is not to be found is believed to be gone after so long. */
+/**
+ * An account that was linked and is not to be found is believed to be gone after so long, even if its deletion was asked for:
+ * only the answer to that says so at once.
+ */
 const MISSING_SECONDS = 2
 
 async function absent({ context, claim, record }: Delivery): Promise<Attempt> {
-  const isExpected = record.campaignManagerId === undefined || record.deletionAsked
-  if (!isExpected && (record.missingSeconds ?? 0) < MISSING_SECONDS) {
+  if (record.campaignManagerId !== undefined && (record.missingSeconds ?? 0) < MISSING_SECONDS) {
     if (!(await noteMissing(context.db, claim))) return lost
     return {
       kind: 'failed',
@@ -104,7 +109,7 @@ async function absent({ context, claim, record }: Delivery): Promise<Attempt> {
   }
   const isUnsettled =
     record.createKey !== undefined && (record.writePendingSeconds ?? UNSETTLED_SECONDS) < UNSETTLED_SECONDS
-  if (!isUnsettled) return finishAbsent(context.db, claim, 'unchanged')
+  if (!isUnsettled) return finishAbsent(context.db, claim, record, 'unchanged', undefined)
   return {
     kind: 'failed',
     scope: 'account',
@@ -114,12 +119,19 @@ async function absent({ context, claim, record }: Delivery): Promise<Attempt> {
 }
 
 async function remove({ context, claim, record }: Delivery, plan: Planned<'delete'>): Promise<Attempt> {
-  // What an operator let go ahead is no reason to hold anything.
-  if (!(await intendDelete(context.db, claim, record.deletion !== 'approved'))) return lost
   const { account, etag } = plan.observed
-  await settling(context.db, claim, record, () => context.campaignManager.deleteAccount(account.id, etag))
+  // What an operator let go ahead is no reason to hold anything.
+  if (!(await intendDelete(context.db, claim, account.id, record.deletion !== 'approved'))) return lost
+  const write = deletionOf(plan.observed)
+  const outcome = await settling(context.db, claim, record, write, () =>
+    context.campaignManager.deleteAccount(account.id, etag),
+  )
+  if (outcome === 'absent') {
+    await recordFailed(context.db, claim, write, { result: 'failed', reason: 'not_found', settles: false })
+    throw vanished('the account to be deleted is not to be found')
+  }
   countRoleChanges(context, account.roles, [])
-  return finishAbsent(context.db, claim, 'deleted')
+  return finishAbsent(context.db, claim, record, 'deleted', write)
 }
 
 async function create(delivery: Delivery, plan: Planned<'create'>): Promise<Attempt> {
@@ -128,7 +140,8 @@ async function create(delivery: Delivery, plan: Planned<'create'>): Promise<Atte
   const reusedKey = pendingKey(record, input)
   const createKey = reusedKey ?? randomUUID()
   if (!(await intendWrite(context.db, claim, record, input, rule, { createKey }))) return lost
-  const created = await settling(context.db, claim, record, () =>
+  const write = creationOf(input)
+  const created = await settling(context.db, claim, record, write, () =>
     context.campaignManager.createAccount(input, createKey),
   ).catch(async (error) => {
     // The key would bring that failure again.
@@ -137,7 +150,7 @@ async function create(delivery: Delivery, plan: Planned<'create'>): Promise<Atte
   })
   const observed = reusedKey === undefined ? created : await stillThere(delivery, created)
   countRoleChanges(context, [], observed.account.roles)
-  return finishVerified(delivery, observed, plan, 'created')
+  return finishVerified(delivery, observed, plan, write, 'created')
 }
 
 /**
@@ -155,20 +168,22 @@ async function stillThere(
   const observed = await context.campaignManager.getAccount(account.id)
   if (observed) return observed
   await spendKey(context.db, claim)
-  throw new CampaignManagerError('the account created before is gone', {
-    code: 'not_found',
-    mayHaveApplied: false,
-  })
+  throw vanished('the account created before is gone')
 }
+
+/** What was there a moment ago is not: look again. */
+const vanished = (message: string) =>
+  new CampaignManagerError(message, { code: 'not_found', mayHaveApplied: false })
 
 async function replace(delivery: Delivery, plan: Planned<'replace'>): Promise<Attempt> {
   const { context, claim, record } = delivery
   const { observed, input, rule } = plan
   const { id } = observed.account
-  if (!(await intendWrite(context.db, claim, record, input, rule, { campaignManagerId: id }))) return lost
+  if (!(await intendWrite(context.db, claim, record, input, rule, { account: observed.account }))) return lost
+  const write = replacementOf(observed, input, plan.release)
   let written: ObservedAccount
   try {
-    written = await settling(context.db, claim, record, () =>
+    written = await settling(context.db, claim, record, write, () =>
       context.campaignManager.replaceAccount(id, input, observed.etag),
     )
   } catch (error) {
@@ -176,8 +191,10 @@ async function replace(delivery: Delivery, plan: Planned<'replace'>): Promise<At
     return replaceRolesOnly(delivery, plan, error)
   }
   countRoleChanges(context, observed.account.roles, written.account.roles)
-  if (plan.release && holds(written.account, input)) return finishAbsent(context.db, claim, 'released')
-  return finishVerified(delivery, written, plan, 'replaced')
+  if (plan.release && holds(written.account, input)) {
+    return finishAbsent(context.db, claim, record, 'released', write)
+  }
+  return finishVerified(delivery, written, plan, write, 'replaced')
 }
 
 /** An e-mail that is taken, or a value that Campaign Manager finds invalid. */
@@ -192,13 +209,17 @@ async function replaceRolesOnly(
 ): Promise<Attempt> {
   const rolesOnly = { ...inputOf(observed.account), enabled: input.enabled, roles: [...input.roles] }
   let written = observed
+  let write: AccountWrite | undefined
   if (!holds(observed.account, rolesOnly) || record.writePendingSeconds !== undefined) {
-    written = await settling(context.db, claim, record, () =>
+    write = replacementOf(observed, rolesOnly)
+    written = await settling(context.db, claim, record, write, () =>
       context.campaignManager.replaceAccount(observed.account.id, rolesOnly, observed.etag),
     )
     countRoleChanges(context, observed.account.roles, written.account.roles)
   }
-  if (holds(written.account, rolesOnly)) await recordAccount(context.db, claim, written, rule)
+  if (holds(written.account, rolesOnly)) {
+    await recordAccount(context.db, claim, record, { observed: written, rule, write })
+  } else if (write) await recordNotApplied(context.db, claim, write, written.account.id)
   const reason = cause.code === 'user_exists' ? 'email_taken' : 'invalid'
   return { kind: 'waiting', reason, detail: cause.message }
 }
@@ -207,23 +228,23 @@ async function replaceRolesOnly(
 async function finishVerified(
   delivery: Delivery,
   written: ObservedAccount,
-  plan: Planned<'create' | 'replace'>,
+  { input, rule }: Planned<'create' | 'replace'>,
+  write: AccountWrite,
   outcome: 'created' | 'replaced',
 ): Promise<Attempt> {
-  if (holds(written.account, plan.input)) return finish(delivery, written, plan, outcome)
-  await recordLink(delivery.context.db, delivery.claim, written.account.id)
+  if (holds(written.account, input)) return finish(delivery, { observed: written, rule, write }, outcome)
+  await recordNotApplied(delivery.context.db, delivery.claim, write, written.account.id)
   return notApplied
 }
 
 /** The user stays dirty while something remains to be waited for. */
 async function finish(
-  { context, claim, remainder }: Delivery,
-  observed: ObservedAccount,
-  { rule }: Planned<'unchanged' | 'create' | 'replace'>,
+  { context, claim, record, remainder }: Delivery,
+  seen: Seen,
   outcome: 'unchanged' | 'created' | 'replaced',
 ): Promise<Attempt> {
-  if (!remainder) return finishObserved(context.db, claim, observed, rule, outcome)
-  return (await recordAccount(context.db, claim, observed, rule)) ? remainder : lost
+  if (!remainder) return finishObserved(context.db, claim, record, seen, outcome)
+  return (await recordAccount(context.db, claim, record, seen)) ? remainder : lost
 }
 
 function countRoleChanges(

@@ -1,5 +1,5 @@
 import type { Kysely, Transaction } from 'kysely'
-import type { AccountInput, ObservedAccount } from '../campaign-manager/messages.ts'
+import type { Account, AccountInput, ObservedAccount } from '../campaign-manager/messages.ts'
 import { uniqueViolation } from '../db/errors.ts'
 import type { Database } from '../db/tables.ts'
 import { inTransaction } from '../db/transaction.ts'
@@ -19,10 +19,18 @@ import {
 } from '../directory/account-writes.ts'
 import { recordDeletion, shareHold } from '../directory/deletion-holds.ts'
 import { hastenHeirs } from '../directory/former-users.ts'
-import { type Claim, finishClaim, holdClaim, settleRemoval } from '../reconcile/dirty-set.ts'
-import { hastenWaiting } from '../reconcile/mark-users.ts'
+import { type Claim, finishClaim, holdClaim, holdForWrite, settleRemoval } from '../reconcile/dirty-set.ts'
+import { hastenNeighbours } from '../reconcile/mark-users.ts'
 import type { Attempt } from '../reconcile/worker.ts'
-import { grantIntent, type RoleTarget } from '../roles/role-rule.ts'
+import { grantIntent, placedRoles, type RoleTarget } from '../roles/role-rule.ts'
+import {
+  type AccountWrite,
+  isUntold,
+  tellDone,
+  tellFailed,
+  tellInterrupted,
+  tellLink,
+} from './delivery-audit.ts'
 
 /** The reason of a user who waits because another one has the account. */
 export const ACCOUNT_LINKED_ELSEWHERE = 'account_linked_elsewhere'
@@ -32,24 +40,31 @@ export class AccountTakenError extends Error {
   override readonly name = 'AccountTakenError'
 }
 
-/** Records what is about to be written. False when the claim was lost, and then nothing may be written. */
+/**
+ * Records what is about to be written. False when the claim was lost, or the tenant's settings changed, and then nothing may be
+ * written.
+ */
 export async function intendWrite(
   db: Kysely<Database>,
   claim: Claim,
   record: AccountRecord,
   input: AccountInput,
   rule: RoleTarget,
-  target: { campaignManagerId?: string; createKey?: string },
+  target: { account?: Account; createKey?: string },
 ): Promise<boolean> {
-  return whileHeld(db, claim, (trx) =>
-    recordIntent(trx, claim.tenantId, claim.userId, {
-      campaignManagerId: target.campaignManagerId,
+  const intend = async (trx: Transaction<Database>) => {
+    tellLink(trx, claim, record, target.account)
+    await recordIntent(trx, claim.tenantId, claim.userId, {
+      endpoint: claim.endpoint,
+      campaignManagerId: target.account?.id,
       createKey: target.createKey,
       granted: grantIntent(record.granted, rule.wanted),
+      placeholders: grantIntent(record.placeholders, placedRoles(rule)),
       email: input.email,
       externalId: input.externalId,
-    }),
-  )
+    })
+  }
+  return whileHeld(db, claim, intend, holdForWrite)
 }
 
 /**
@@ -57,11 +72,21 @@ export async function intendWrite(
  *
  * @param counts whether the deletion guard is to count it
  */
-export const intendDelete = (db: Kysely<Database>, claim: Claim, counts: boolean): Promise<boolean> =>
-  whileHeld(db, claim, async (trx) => {
-    await recordDeletionIntent(trx, claim.tenantId, claim.userId)
+export const intendDelete = (
+  db: Kysely<Database>,
+  claim: Claim,
+  campaignManagerId: string,
+  counts: boolean,
+): Promise<boolean> => {
+  const intend = async (trx: Transaction<Database>) => {
+    await recordDeletionIntent(trx, claim.tenantId, claim.userId, {
+      endpoint: claim.endpoint,
+      campaignManagerId,
+    })
     if (counts) await recordDeletion(trx, claim.tenantId, claim.userId)
-  })
+  }
+  return whileHeld(db, claim, intend, holdForWrite)
+}
 
 /**
  * Records that an account is about to be disabled instead of deleted. `overtaken` when the hold has ended, or the account is
@@ -70,14 +95,16 @@ export const intendDelete = (db: Kysely<Database>, claim: Claim, counts: boolean
 export async function intendHold(
   db: Kysely<Database>,
   claim: Claim,
-  intent: HoldIntent,
+  intent: Omit<HoldIntent, 'endpoint'>,
 ): Promise<'recorded' | 'overtaken' | 'lost'> {
   const { tenantId, userId } = claim
   return refusingTaken(db, async (trx) => {
     // Whoever ends a hold locks it first, and then the accounts.
     const isHold = await shareHold(trx, tenantId)
-    if (!(await holdClaim(trx, claim))) return 'lost'
-    return isHold && (await recordHoldIntent(trx, tenantId, userId, intent)) ? 'recorded' : 'overtaken'
+    if (!(await holdForWrite(trx, claim))) return 'lost'
+    const { endpoint } = claim
+    const isHeld = isHold && (await recordHoldIntent(trx, tenantId, userId, { ...intent, endpoint }))
+    return isHeld ? 'recorded' : 'overtaken'
   })
 }
 
@@ -87,8 +114,10 @@ export const recordHeld = (
   claim: Claim,
   record: AccountRecord,
   { account }: ObservedAccount,
+  write: AccountWrite,
 ): Promise<boolean> =>
   whileHeld(db, claim, async (trx) => {
+    tellDone(trx, claim, write)
     await recordDisabled(trx, claim.tenantId, claim.userId, account)
     await settleRemoval(trx, claim)
     if (record.standing === 'deleted') {
@@ -105,22 +134,64 @@ export const spendKey = (db: Kysely<Database>, claim: Claim): Promise<boolean> =
 export const noteMissing = (db: Kysely<Database>, claim: Claim): Promise<boolean> =>
   whileHeld(db, claim, (trx) => recordMissing(trx, claim.tenantId, claim.userId))
 
-export const settleRefused = (db: Kysely<Database>, claim: Claim): Promise<boolean> =>
-  whileHeld(db, claim, (trx) => recordRefused(trx, claim.tenantId, claim.userId))
+/** How a write failed: whether it may have been carried out all the same, and whether nothing else is pending then. */
+export interface WriteFailure {
+  readonly result: 'failed' | 'unknown'
+  readonly reason: string
+  readonly settles: boolean
+}
 
-/** Records whose account it is, and lets the intent stand. */
-export const recordLink = (db: Kysely<Database>, claim: Claim, campaignManagerId: string): Promise<boolean> =>
-  whileHeld(db, claim, (trx) => recordLinked(trx, claim.tenantId, claim.userId, campaignManagerId))
+export const recordFailed = (
+  db: Kysely<Database>,
+  claim: Claim,
+  write: AccountWrite,
+  { result, reason, settles }: WriteFailure,
+): Promise<boolean> =>
+  whileHeld(db, claim, async (trx) => {
+    if (settles) await recordRefused(trx, claim.tenantId, claim.userId)
+    await tellFailed(trx, claim, write, result, reason)
+  })
+
+/** A write was answered with something else than was written: whose account it is is recorded, and the intent stands. */
+export const recordNotApplied = (
+  db: Kysely<Database>,
+  claim: Claim,
+  write: AccountWrite,
+  campaignManagerId: string,
+): Promise<boolean> =>
+  whileHeld(db, claim, async (trx) => {
+    await recordLinked(trx, claim.tenantId, claim.userId, claim.endpoint, campaignManagerId)
+    await tellFailed(trx, claim, { ...write, accountId: campaignManagerId }, 'failed', 'not_applied')
+  })
+
+/** Has the trail tell of a pending write of which it does not: its process died, or came too late to record anything. */
+export async function recordInterrupted(
+  db: Kysely<Database>,
+  claim: Claim,
+  record: AccountRecord,
+): Promise<void> {
+  if (record.writePendingSeconds === undefined || !(await isUntold(db, claim))) return
+  await whileHeld(db, claim, async (trx) => {
+    if (await isUntold(trx, claim)) tellInterrupted(trx, claim, record)
+  })
+}
+
+/** What was seen of an account at the end of an attempt, and the write that made it so, if there was one. */
+export interface Seen {
+  readonly observed: ObservedAccount
+  readonly rule: RoleTarget
+  readonly write: AccountWrite | undefined
+}
 
 /** Records what the account holds, and leaves the user dirty. */
 export const recordAccount = (
   db: Kysely<Database>,
   claim: Claim,
-  written: ObservedAccount,
-  rule: RoleTarget,
+  before: AccountRecord,
+  seen: Seen,
 ): Promise<boolean> =>
   whileHeld(db, claim, async (trx) => {
-    await record(trx, claim, written, rule)
+    await recordSeen(trx, claim, before, seen)
     await settleRemoval(trx, claim)
   })
 
@@ -128,12 +199,12 @@ export const recordAccount = (
 export async function finishObserved(
   db: Kysely<Database>,
   claim: Claim,
-  observed: ObservedAccount,
-  rule: RoleTarget,
+  before: AccountRecord,
+  seen: Seen,
   outcome: 'unchanged' | 'created' | 'replaced',
 ): Promise<Attempt> {
   const held = await whileHeld(db, claim, async (trx) => {
-    await record(trx, claim, observed, rule)
+    await recordSeen(trx, claim, before, seen)
     await finishClaim(trx, claim)
   })
   return held ? { kind: 'done', outcome } : { kind: 'lost' }
@@ -143,35 +214,50 @@ export async function finishObserved(
 export async function finishAbsent(
   db: Kysely<Database>,
   claim: Claim,
+  before: AccountRecord,
   outcome: 'unchanged' | 'deleted' | 'released',
+  write: AccountWrite | undefined,
 ): Promise<Attempt> {
   const held = await whileHeld(db, claim, async (trx) => {
+    if (write) tellDone(trx, claim, write)
+    else tellLink(trx, claim, before, undefined)
     await recordAbsent(trx, claim.tenantId, claim.userId)
     await finishClaim(trx, claim)
     // Whoever waited for an account to be given up may have waited for this one.
-    await hastenWaiting(trx, ACCOUNT_LINKED_ELSEWHERE)
+    await hastenNeighbours(trx, ACCOUNT_LINKED_ELSEWHERE, claim.tenantId)
   })
   return held ? { kind: 'done', outcome } : { kind: 'lost' }
 }
 
-const record = (trx: Transaction<Database>, claim: Claim, observed: ObservedAccount, rule: RoleTarget) =>
-  recordObserved(trx, claim.tenantId, claim.userId, {
+async function recordSeen(
+  trx: Transaction<Database>,
+  claim: Claim,
+  before: AccountRecord,
+  { observed, rule, write }: Seen,
+): Promise<void> {
+  if (write) tellDone(trx, claim, write, observed.account.id)
+  else tellLink(trx, claim, before, observed.account)
+  await recordObserved(trx, claim.tenantId, claim.userId, {
+    endpoint: claim.endpoint,
     campaignManagerId: observed.account.id,
     granted: rule.wanted,
+    placeholders: placedRoles(rule),
     roles: observed.account.roles,
     foreign: rule.foreign,
     email: observed.account.email,
     externalId: observed.account.externalId,
   })
+}
 
 /** Runs a record's transaction while the claim is this process's, and says whether it was. */
 async function whileHeld(
   db: Kysely<Database>,
   claim: Claim,
   write: (trx: Transaction<Database>) => Promise<void>,
+  hold: typeof holdClaim = holdClaim,
 ): Promise<boolean> {
   return refusingTaken(db, async (trx) => {
-    if (!(await holdClaim(trx, claim))) return false
+    if (!(await hold(trx, claim))) return false
     await write(trx)
     return true
   })

@@ -6,7 +6,8 @@ import type { AccountRecord } from '../directory/account-record.ts'
 import type { Claim } from '../reconcile/dirty-set.ts'
 import type { Attempt } from '../reconcile/worker.ts'
 import { notApplied } from './attempt-failure.ts'
-import { intendHold, recordHeld } from './delivery-record.ts'
+import { replacementOf } from './delivery-audit.ts'
+import { intendHold, recordHeld, recordNotApplied } from './delivery-record.ts'
 import { type AccountPolicies, holds } from './plan-account.ts'
 import { settling } from './settling.ts'
 
@@ -49,9 +50,13 @@ export async function holdDeletion(
     }
   }
   const input = { ...inputOf(account), enabled: false }
+  const write = { ...replacementOf(observed, input), operation: 'account.disable' as const }
   const written = writes
-    ? await settling(db, claim, record, () => campaignManager.replaceAccount(account.id, input, etag))
+    ? await settling(db, claim, record, write, () => campaignManager.replaceAccount(account.id, input, etag))
     : observed
-  if (!holds(written.account, input)) return notApplied
-  return (await recordHeld(db, claim, record, written)) ? held : { kind: 'lost' }
+  if (!holds(written.account, input)) {
+    await recordNotApplied(db, claim, write, account.id)
+    return notApplied
+  }
+  return (await recordHeld(db, claim, record, written, write)) ? held : { kind: 'lost' }
 }

@@ -1,4 +1,6 @@
 import type { Kysely } from 'kysely'
+import { RECONCILER } from '../audit/entry.ts'
+import { recordAudit } from '../audit/record.ts'
 import type { Database } from '../db/tables.ts'
 import { inTransaction } from '../db/transaction.ts'
 import type { AccountRecord } from '../directory/account-record.ts'
@@ -39,6 +41,14 @@ export async function inheritAccount(
     await lockAccounts(trx, tenantId, [former, userId])
     if (!(await holdClaim(trx, claim))) return { kind: 'lost' }
     if (await isClaimed(trx, tenantId, former)) return busy
-    return (await passAccountOn(trx, tenantId, former, userId)) ? former : undefined
+    if (!(await passAccountOn(trx, tenantId, former, userId))) return undefined
+    recordAudit(trx, tenantId, RECONCILER, {
+      operation: 'account.link',
+      resourceType: 'Account',
+      resourceId: userId,
+      detail: { formerUserId: former },
+      subjects: { concerned: [former] },
+    })
+    return former
   })
 }

@@ -15,15 +15,16 @@ import type { Finding, SeenAccount } from '../reconcile/drift-finding.ts'
 import { type Place, PlaceRefusedError, type TakeStep, type Walk } from '../reconcile/inventory-walk.ts'
 import { accountSituation } from './account-situation.ts'
 import { type Drift, driftOfAccount, driftOfMissing, driftOfStray } from './find-drift.ts'
-import { type AccountPolicies, planAccount } from './plan-account.ts'
+import { planAccount } from './plan-account.ts'
 import { resolveRoles } from './resolve-roles.ts'
+import type { TenantPolicies } from './tenant-policies.ts'
 
 export interface InventoryContext {
   readonly db: Kysely<Database>
   readonly campaignManager: Pick<CampaignManager, 'listAccounts'>
   readonly roleCatalog: Pick<RoleCatalog, 'get'>
-  readonly placeholderRole: string
-  readonly policies: AccountPolicies
+  /** Undefined for a tenant that is not served, or cannot be for now: its accounts are not compared. */
+  readonly policiesOf: (tenantId: number) => Promise<TenantPolicies | undefined>
 }
 
 type Step = Awaited<ReturnType<TakeStep>>
@@ -36,7 +37,7 @@ export async function takeInventoryStep(
 ): Promise<Step> {
   switch (stage) {
     case 'pages':
-      return comparePage(context, after)
+      return comparePage(context, walk, after)
     case 'missing':
       return findMissing(context, walk, after)
     case 'strays':
@@ -44,22 +45,30 @@ export async function takeInventoryStep(
   }
 }
 
-async function comparePage(context: InventoryContext, token: string | undefined): Promise<Step> {
+async function comparePage(
+  context: InventoryContext,
+  { endpoint }: Walk,
+  token: string | undefined,
+): Promise<Step> {
   const since = await databaseNow(context.db)
   const page = await readPage(context.campaignManager, token)
   const accounts = page.accounts.filter(({ id }) => isStorable(id))
   const linked = await loadLinkedRecords(
     context.db,
+    endpoint,
     accounts.map(({ id }) => id),
     since,
   )
   const roleCatalog = listOnce(context.roleCatalog)
+  const policiesOf = onceForEach(context.policiesOf)
   const findings: Finding[] = []
   // Campaign Manager may show an account twice; the later is the newer.
   for (const account of new Map(accounts.map((each) => [each.id, each])).values()) {
     const user = linked.get(account.id)
     if (!user || user.busy) continue
-    const drift = await compareAccount({ ...context, roleCatalog }, user, account)
+    const policies = await policiesOf(user.tenantId)
+    if (!policies) continue
+    const drift = await compareAccount(roleCatalog, policies, user, account)
     findings.push(...drift.map((each) => finding(each, user, account.id, true)))
   }
   const next = page.nextPageToken
@@ -94,16 +103,28 @@ function listOnce(roleCatalog: InventoryContext['roleCatalog']): InventoryContex
   }
 }
 
+/** Few tenants have accounts on one page, and each has many. */
+function onceForEach(policiesOf: InventoryContext['policiesOf']): InventoryContext['policiesOf'] {
+  const asked = new Map<number, ReturnType<InventoryContext['policiesOf']>>()
+  return (tenantId) => {
+    const answer = asked.get(tenantId) ?? policiesOf(tenantId)
+    asked.set(tenantId, answer)
+    return answer
+  }
+}
+
 async function compareAccount(
-  context: InventoryContext,
+  roleCatalog: InventoryContext['roleCatalog'],
+  policies: TenantPolicies,
   { userId, record }: LinkedRecord,
   account: Account,
 ): Promise<Drift[]> {
-  const roles = await resolveRoles(context, record, account.roles, false)
+  const { placeholderRole } = policies
+  const roles = await resolveRoles({ roleCatalog, placeholderRole }, record, account.roles, false)
   // Throws when the list is what is missing: the walk goes on once there is one.
-  if (roles.remainder) await context.roleCatalog.get()
+  if (roles.remainder) await roleCatalog.get()
   const found = { by: 'link', observed: { account, etag: undefined } } as const
-  const plan = planAccount(accountSituation(userId, record, found, roles), context.policies)
+  const plan = planAccount(accountSituation(userId, record, found, roles), policies)
   return driftOfAccount(account, plan, roles.held)
 }
 

@@ -20,8 +20,12 @@ export interface AccountSituation {
   readonly wanted: readonly string[]
   /** The roles on the account; none when there is no account. */
   readonly observed: readonly string[]
-  /** The placeholder as Campaign Manager spells it. */
-  readonly placeholder: { readonly name: string; readonly exists: boolean }
+  /** The placeholder as Campaign Manager spells it. `placed` are those, of former settings say, that we put on the account. */
+  readonly placeholder: {
+    readonly name: string
+    readonly exists: boolean
+    readonly placed?: readonly string[]
+  }
   /** Undefined once the user is deleted. */
   readonly fields: (Omit<AccountFields, 'email'> & { readonly email: string | undefined }) | undefined
   readonly externalId: string
@@ -70,7 +74,7 @@ export function planAccount(situation: AccountSituation, policies: AccountPolici
   const rule = targetRoles({
     standing,
     wanted: situation.wanted,
-    granted: situation.granted,
+    granted: [...situation.granted, ...(situation.placeholder.placed ?? [])],
     observed: situation.observed,
     placeholder: situation.placeholder.name,
     protectedRoles: policies.protectedRoles,

@@ -10,6 +10,7 @@ import { accountSituation } from './account-situation.ts'
 import { attemptFailed, isConflict, linkedElsewhere } from './attempt-failure.ts'
 import type { DeletionGuard } from './deletion-guard.ts'
 import { type DeliveryContext, deliverPlan } from './deliver-plan.ts'
+import { recordInterrupted } from './delivery-record.ts'
 import { type FoundAccount, findAccount } from './find-account.ts'
 import { holdDeletion } from './hold-deletion.ts'
 import { inheritAccount } from './inherit-account.ts'
@@ -57,12 +58,14 @@ async function reconcileOnce(
   const { tenantId, userId } = claim
   const record = await loadAccountRecord(context.db, tenantId, userId)
   if (!record) return { kind: 'done', outcome: 'unchanged' }
+  if (isElsewhere(record, claim)) return elsewhere
   const inherited = await inheritAccount(context.db, claim, record)
   if (typeof inherited === 'object') return inherited
   if (inherited !== undefined) {
     context.log.warn({ tenantId, userId, formerUserId: inherited }, 'account taken over from the same person')
     return reconcileOnce(context, claim, roleRefused)
   }
+  await recordInterrupted(context.db, claim, record)
   const fields = record.user && accountFields(record.user)
   const externalId = accountExternalId(record.user, userId)
   const mayAdopt = record.standing === 'awaiting' || record.standing === 'assigned'
@@ -73,8 +76,8 @@ async function reconcileOnce(
     own,
     mayAdopt ? fields?.email : undefined,
     {
-      haveAddress: (emails) => isAddressContested(context.db, tenantId, userId, emails),
-      haveAccount: (id) => isAccountOfAnother(context.db, tenantId, userId, id),
+      haveAddress: (emails) => isAddressContested(context.db, claim.endpoint, tenantId, userId, emails),
+      haveAccount: (id) => isAccountOfAnother(context.db, claim.endpoint, tenantId, userId, id),
     },
   )
   if (found === 'contested') return linkedElsewhere
@@ -86,6 +89,16 @@ async function reconcileOnce(
     return holdDeletion(context, claim, record, plan.observed)
   }
   return deliverPlan(context, claim, record, plan, roles.remainder)
+}
+
+/** An id, and an answer that is outstanding, mean nothing in another Campaign Manager. */
+const isElsewhere = (record: AccountRecord, { endpoint }: Claim): boolean =>
+  (record.campaignManagerId !== undefined || record.createKey !== undefined) && record.endpoint !== endpoint
+
+const elsewhere: Attempt = {
+  kind: 'waiting',
+  reason: 'other_campaign_manager',
+  detail: 'the account is recorded in another Campaign Manager than the one the tenant has',
 }
 
 /** What an operator should hear of: an account taken over, and one that somebody else changed. */

@@ -3,27 +3,35 @@ import { CampaignManagerError } from '../campaign-manager/errors.ts'
 import type { Database } from '../db/tables.ts'
 import type { AccountRecord } from '../directory/account-record.ts'
 import type { Claim } from '../reconcile/dirty-set.ts'
-import { settleRefused } from './delivery-record.ts'
+import type { AccountWrite } from './delivery-audit.ts'
+import { recordFailed } from './delivery-record.ts'
 
 /** Campaign Manager answered, and not with what was asked for. */
 export const isAnswered = (error: unknown): error is CampaignManagerError =>
   error instanceof CampaignManagerError && !['timeout', 'network', 'malformed'].includes(error.code)
 
 /**
- * Makes a write. When Campaign Manager itself refuses it, it will not take effect later, and nothing is pending any more,
- * unless an older write is. A failure of the server is no refusal: the write may have been carried out all the same.
+ * Makes a write, and has the audit trail tell of its failure. When Campaign Manager itself refuses it, it will not take effect
+ * later, and nothing is pending any more, unless an older write is. A failure of the server is no refusal: the write may have
+ * been carried out all the same.
  */
 export async function settling<T>(
   db: Kysely<Database>,
   claim: Claim,
   record: AccountRecord,
-  write: () => Promise<T>,
+  write: AccountWrite,
+  send: () => Promise<T>,
 ): Promise<T> {
   try {
-    return await write()
+    return await send()
   } catch (error) {
+    if (!(error instanceof CampaignManagerError)) throw error
     const isOldest = record.writePendingSeconds === undefined || record.createKey !== undefined
-    if (isAnswered(error) && !error.mayHaveApplied && isOldest) await settleRefused(db, claim)
+    await recordFailed(db, claim, write, {
+      result: error.mayHaveApplied ? 'unknown' : 'failed',
+      reason: error.code,
+      settles: isAnswered(error) && !error.mayHaveApplied && isOldest,
+    })
     throw error
   }
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Kysely, Transaction } from 'kysely'
 import { sql } from 'kysely'
 import type { Database } from '../db/tables.ts'
+import { claimable, LANES, type LaneOrder } from './tenant-states.ts'
 
 /**
  * How long a claim lasts without a sign of life. After a process dies, its users wait this long at most; a live one
@@ -18,6 +19,10 @@ export interface Claim {
   readonly lease: string
   /** Attempts before this one since the last change. */
   readonly attempts: number
+  /** The version of the tenant's settings that the attempt goes by. */
+  readonly settingsVersion: number
+  /** The Campaign Manager that these settings name; '' is the shared one. */
+  readonly endpoint: string
 }
 
 /** Why an attempt did not finish. */
@@ -27,65 +32,64 @@ export interface Failure {
   readonly detail: string
 }
 
-interface Lane {
-  readonly removal: boolean
-  readonly failed: boolean
-}
-
-const lane = (removal: boolean, failed: boolean): Lane => ({ removal, failed })
-
 /**
- * In what order users are claimed. Most of the time those that never failed come first, so that no number of accounts that
- * cannot be mended keeps a new change waiting; now and then those that failed do, so that no number of new changes keeps them
- * waiting. Either way removals come before grants.
+ * Claims up to `limit` users that are due and that nobody holds: by lanes, and within a lane from each tenant in its turn.
+ *
+ * @param tenantIds the tenants to claim from; all that are served, when it is left out
  */
-const LANES: Readonly<Record<'fresh' | 'failed', readonly Lane[]>> = {
-  fresh: [lane(true, false), lane(false, false), lane(true, true), lane(false, true)],
-  failed: [lane(true, true), lane(true, false), lane(false, true), lane(false, false)],
-}
-
-/** Claims up to `limit` users that are due and that nobody holds. */
 export async function claimDirty(
   db: Kysely<Database>,
   limit: number,
-  first: keyof typeof LANES = 'fresh',
+  order: LaneOrder = 'fresh',
+  tenantIds?: readonly number[],
 ): Promise<Claim[]> {
   const lease = randomUUID()
-  // Each lane is one short range of the index, which a limit that the planner knows makes it use even on fresh rows.
-  const lanes = LANES[first].map(
-    ({ removal, failed }, index) => sql`${laneName(index)} as (
-      select tenant_id, user_id, ${sql.lit(index)} as lane from dirty_user
-      where removal = ${sql.lit(removal)} and failed = ${sql.lit(failed)}
-        and not_before <= now() and (leased_until is null or leased_until < now())
-      order by not_before, user_id
-      limit ${limit}
-      for update skip locked
+  const asked = tenantIds === undefined ? sql`true` : sql`tenant_id = any(${tenantIds}::integer[])`
+  // Each tenant's lane is one short range of the index, which a limit that the planner knows makes it use even on fresh rows.
+  const lanes = LANES[order].map(
+    (lane, index) => sql`${laneName(index)} as (
+      select candidate.*, ${sql.lit(index)} as lane
+      from served cross join lateral (
+        select dirty_user.tenant_id, dirty_user.user_id, dirty_user.not_before from dirty_user
+        ${claimable('served.tenant_id', lane)}
+        limit ${limit}
+        for update skip locked
+      ) as candidate
     )`,
   )
-  const due = LANES[first].map((_, index) => sql`select * from ${laneName(index)}`)
+  const candidates = LANES[order].map((_, index) => sql`select * from ${laneName(index)}`)
   const { rows } = await sql<{
     tenant_id: number
     user_id: string
     generation: string
     attempts: number
+    settings_version: number
+    endpoint: string
   }>`
-    with ${sql.join(lanes)}, due as (
-      ${sql.join(due, sql` union all `)} order by lane limit ${limit}
+    with served as materialized (
+      select tenant_id, settings_version, endpoint from tenant where disabled_at is null and ${asked}
+    ), ${sql.join(lanes)}, due as (
+      select tenant_id, user_id from (
+        select *, row_number() over (partition by lane, tenant_id order by not_before, user_id) as turn
+        from (${sql.join(candidates, sql` union all `)}) as candidate
+      ) as ranked
+      order by lane, turn, not_before limit ${limit}
     )
     update dirty_user
     set lease = ${lease}, leased_until = now() + make_interval(secs => ${LEASE_SECONDS}),
         attempts = dirty_user.attempts + 1
-    from due
+    from due join served on served.tenant_id = due.tenant_id
     where dirty_user.tenant_id = due.tenant_id and dirty_user.user_id = due.user_id
-    returning dirty_user.tenant_id, dirty_user.user_id, dirty_user.generation, dirty_user.attempts`.execute(
-    db,
-  )
+    returning dirty_user.tenant_id, dirty_user.user_id, dirty_user.generation, dirty_user.attempts,
+              served.settings_version, served.endpoint`.execute(db)
   return rows.map((row) => ({
     tenantId: row.tenant_id,
     userId: row.user_id,
     generation: row.generation,
     lease,
     attempts: row.attempts - 1,
+    settingsVersion: row.settings_version,
+    endpoint: row.endpoint,
   }))
 }
 
@@ -110,8 +114,10 @@ export async function renewClaims(db: Kysely<Database>, claims: readonly Claim[]
 }
 
 /**
- * Locks a claimed user for the rest of the transaction and says whether the claim is still this process's and in time.
- * The account is locked first, as everywhere. Nothing that a reconciliation learned may be recorded once this is false.
+ * Locks a claimed user for the rest of the transaction and says whether the claim is still this process's and in time, and
+ * about the Campaign Manager that the tenant has now. The account is locked first, as everywhere; whoever changes a tenant's
+ * settings locks it too, so what is read of them after that holds. Nothing that a reconciliation learned may be recorded once
+ * this is false.
  */
 export async function holdClaim(trx: Transaction<Database>, claim: Claim): Promise<boolean> {
   await trx
@@ -124,7 +130,24 @@ export async function holdClaim(trx: Transaction<Database>, claim: Claim): Promi
   const row = await dirtyRow(trx, claim)
     .set({ leased_until: sql<Date>`now() + make_interval(secs => ${LEASE_SECONDS})` })
     .where('leased_until', '>', sql<Date>`now()`)
+    .where(
+      sql<boolean>`exists (
+        select from tenant
+        where tenant.tenant_id = ${claim.tenantId} and tenant.endpoint = ${claim.endpoint})`,
+    )
     .returning('generation')
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** As `holdClaim`, for what is about to be written: it must also be what the tenant's settings of now ask for. */
+export async function holdForWrite(trx: Transaction<Database>, claim: Claim): Promise<boolean> {
+  if (!(await holdClaim(trx, claim))) return false
+  const row = await trx
+    .selectFrom('tenant')
+    .select('settings_version')
+    .where('tenant_id', '=', claim.tenantId)
+    .where('settings_version', '=', claim.settingsVersion)
     .executeTakeFirst()
   return row !== undefined
 }

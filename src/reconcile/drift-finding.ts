@@ -89,7 +89,7 @@ export async function forgetSeen(db: Kysely<Database>, walk: string): Promise<vo
 
 export async function saveFindings(
   trx: Transaction<Database>,
-  walk: string,
+  walk: { readonly id: string; readonly endpoint: string },
   findings: readonly Finding[],
 ): Promise<void> {
   if (findings.length === 0) return
@@ -97,7 +97,8 @@ export async function saveFindings(
     .insertInto('drift_finding')
     .values(
       findings.map(({ user, accountId, kind, detail }) => ({
-        walk,
+        walk: walk.id,
+        endpoint: walk.endpoint,
         tenant_id: user?.tenantId ?? null,
         user_id: user?.userId ?? null,
         campaign_manager_id: accountId ?? null,
@@ -108,11 +109,14 @@ export async function saveFindings(
     .execute()
 }
 
-/** Drops what other walks found, except about users who are still to be mended. */
-export async function replaceFindings(trx: Transaction<Database>, walk: string): Promise<void> {
+/** Drops what other walks of the same inventory found, except about users who are still to be mended. */
+export async function replaceFindings(
+  trx: Transaction<Database>,
+  { id, endpoint }: { readonly id: string; readonly endpoint: string },
+): Promise<void> {
   await sql`
     delete from drift_finding
-    where walk <> ${walk} and not exists (
+    where walk <> ${id} and endpoint = ${endpoint} and not exists (
       select from dirty_user
       where dirty_user.tenant_id = drift_finding.tenant_id and dirty_user.user_id = drift_finding.user_id
     )`.execute(trx)

@@ -19,6 +19,8 @@ export interface Place {
 
 export interface Walk {
   readonly id: string
+  /** The Campaign Manager whose inventory it goes through; '' is the shared one. */
+  readonly endpoint: string
   /** The database's time, as it writes it: a Date would lose the microseconds. */
   readonly began: string
 }
@@ -32,6 +34,11 @@ export type TakeStep = (
 /** Campaign Manager does not know the place any more: the walk can only begin anew. */
 export class PlaceRefusedError extends Error {
   override readonly name = 'PlaceRefusedError'
+}
+
+/** The walk is to go on later: its Campaign Manager is left alone for now, or cannot be asked. */
+export class WalkPostponedError extends Error {
+  override readonly name = 'WalkPostponedError'
 }
 
 export const firstPlace: Place = { stage: 'pages', after: undefined }
@@ -51,28 +58,46 @@ export interface HeldWalk extends Walk {
   readonly steps: number
 }
 
-/** The first walk comes within one interval, spread, so that services which start together do not walk together. */
-export async function scheduleWalk(db: Kysely<Database>, intervalSeconds: number): Promise<void> {
+/**
+ * Plans the walks of the Campaign Managers that tenants have, and forgets those that none has any more. The first one comes within
+ * one interval, spread, so that services which start together do not walk together.
+ */
+export async function scheduleWalks(db: Kysely<Database>, intervalSeconds: number): Promise<void> {
   await sql`
-    insert into inventory_walk (due_at)
-    values (now() + make_interval(secs => ${intervalSeconds} * (0.5 + random() / 2)))
+    insert into inventory_walk (endpoint, singleton, due_at)
+    select endpoint, case when endpoint = '' then true end,
+           now() + make_interval(secs => ${intervalSeconds} * (0.5 + random() / 2))
+    from (select distinct endpoint from tenant) as tenant
+    order by endpoint
     on conflict do nothing`.execute(db)
+  const unused = sql`endpoint not in (select tenant.endpoint from tenant)`
+  await sql`
+    delete from inventory_walk where ${unused} and (leased_until is null or leased_until < now())`.execute(db)
+  await sql`delete from drift_finding where ${unused}`.execute(db)
 }
 
-/** Takes the walk that is due: where another process left it, or from the start. Undefined when none is, or it is held. */
+/**
+ * Takes a walk that is due: where another process left it, or from the start. Undefined when none is, or those that are are
+ * held, or no tenant of theirs is served.
+ */
 export async function takeWalk(db: Kysely<Database>): Promise<HeldWalk | undefined> {
   const lease = randomUUID()
   const { rows } = await sql<{
     walk: string
+    endpoint: string
     began: string
     stage: Stage
     place: string | null
     steps: number
   }>`
     with due as (
-      select singleton, coalesce(began > now() - make_interval(secs => ${STALE_SECONDS}), false) as resumed
+      select endpoint, coalesce(began > now() - make_interval(secs => ${STALE_SECONDS}), false) as resumed
       from inventory_walk
       where due_at <= now() and (leased_until is null or leased_until < now())
+        and exists (
+          select from tenant where tenant.endpoint = inventory_walk.endpoint and tenant.disabled_at is null
+        )
+      order by due_at limit 1
       for update skip locked
     )
     update inventory_walk
@@ -82,13 +107,14 @@ export async function takeWalk(db: Kysely<Database>): Promise<HeldWalk | undefin
         stage = case when due.resumed then stage else 'pages' end,
         place = case when due.resumed then place end,
         steps = case when due.resumed then steps else 0 end
-    from due where inventory_walk.singleton = due.singleton
-    returning walk, began::text, stage, place, steps`.execute(db)
+    from due where inventory_walk.endpoint = due.endpoint
+    returning walk, inventory_walk.endpoint, began::text, stage, place, steps`.execute(db)
   const row = rows[0]
   return (
     row && {
       lease,
       id: row.walk,
+      endpoint: row.endpoint,
       began: row.began,
       place: { stage: row.stage, after: row.place ?? undefined },
       steps: row.steps,
@@ -129,13 +155,13 @@ export async function finishWalk(
       ...atRest,
       due_at: sql<Date>`now() + make_interval(secs => ${intervalSeconds} * (0.9 + random() / 5))`,
     })
-    .returning('singleton')
+    .returning('endpoint')
     .executeTakeFirst()
   if (!row) return undefined
   const summary = await summarize(trx, held.id)
-  await replaceFindings(trx, held.id)
+  await replaceFindings(trx, held)
   await forgetSeen(trx, held.id)
-  await retryFailing(trx)
+  await retryFailing(trx, held.endpoint)
   return summary
 }
 

@@ -1,5 +1,6 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Database } from '../db/tables.ts'
+import { type MarkedEvent, markedChannel } from './watch-channels.ts'
 
 /**
  * Marks users as needing reconciliation, in the transaction that changes what they should have. A new change forgets
@@ -23,6 +24,7 @@ export async function markDirty(
     on conflict (tenant_id, user_id) do update
       set generation = dirty_user.generation + 1, not_before = now(), attempts = 0,
           removal_since = coalesce(dirty_user.removal_since, excluded.removal_since)`.execute(trx)
+  if (markedChannel.hasSubscribers) markedChannel.publish({ tenantId, userIds } satisfies MarkedEvent)
 }
 
 /**
@@ -80,32 +82,65 @@ export async function markFound(
 }
 
 /**
- * Makes those due at once who wait for this reason, and returns how many. One that is being worked on counts as changed, and
- * is looked at anew.
+ * Makes those of these tenants due at once who wait for this reason, and returns how many. One that is being worked on counts
+ * as changed, and is looked at anew.
  */
-export async function hastenWaiting(trx: Transaction<Database>, reason: string): Promise<number> {
+export async function hastenWaiting(
+  trx: Transaction<Database>,
+  reason: string,
+  tenantIds: readonly number[],
+): Promise<number> {
   const { numAffectedRows } = await sql`
     update dirty_user set not_before = now(), generation = generation + 1
     where (tenant_id, user_id) in (
-      select tenant_id, user_id from dirty_user where failure = ${reason} for update skip locked
+      select tenant_id, user_id from dirty_user
+      where failure = ${reason} and tenant_id = any(${tenantIds}::integer[]) for update skip locked
     )`.execute(trx)
   return Number(numAffectedRows)
 }
 
-/** Makes those due at once who failed or wait: whatever they wait for may have come about. */
-export async function retryFailing(trx: Transaction<Database>): Promise<void> {
+/** As `hastenWaiting`, for the tenants whose accounts are in the same Campaign Manager as this one's. */
+export async function hastenNeighbours(
+  trx: Transaction<Database>,
+  reason: string,
+  tenantId: number,
+): Promise<void> {
+  await sql`
+    update dirty_user set not_before = now(), generation = generation + 1
+    where (tenant_id, user_id) in (
+      select tenant_id, user_id from dirty_user
+      where failure = ${reason} and tenant_id in (
+        select neighbour.tenant_id from tenant join tenant as neighbour on neighbour.endpoint = tenant.endpoint
+        where tenant.tenant_id = ${tenantId}
+      ) for update skip locked
+    )`.execute(trx)
+}
+
+/**
+ * Makes those due at once who failed or wait: whatever they wait for may have come about.
+ *
+ * @param endpoint whose tenants; all, when it is left out
+ */
+export async function retryFailing(trx: Transaction<Database>, endpoint?: string): Promise<void> {
   await sql`
     update dirty_user set not_before = now()
     where (tenant_id, user_id) in (
       select tenant_id, user_id from dirty_user
       where failure is not null and lease is null and not_before > now()
+        and (${endpoint ?? null}::text is null
+             or tenant_id in (select tenant_id from tenant where tenant.endpoint = ${endpoint ?? null}))
       for update skip locked
     )`.execute(trx)
 }
 
-/** Whether users wait for one of these reasons. */
-export async function isAnybodyWaiting(db: Kysely<Database>, reasons: readonly string[]): Promise<boolean> {
+/** Whether users of these tenants wait for one of these reasons. */
+export async function isAnybodyWaiting(
+  db: Kysely<Database>,
+  reasons: readonly string[],
+  tenantIds: readonly number[],
+): Promise<boolean> {
   const { rows } = await sql`
-    select from dirty_user where failure = any(${reasons}::text[]) limit 1`.execute(db)
+    select from dirty_user
+    where failure = any(${reasons}::text[]) and tenant_id = any(${tenantIds}::integer[]) limit 1`.execute(db)
   return rows.length > 0
 }

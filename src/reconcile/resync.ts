@@ -10,9 +10,10 @@ import {
   MOST_STEPS,
   PlaceRefusedError,
   pauseWalk,
-  scheduleWalk,
+  scheduleWalks,
   type TakeStep,
   takeWalk,
+  WalkPostponedError,
   type WalkSummary,
 } from './inventory-walk.ts'
 import { markEveryone } from './mark-users.ts'
@@ -43,22 +44,37 @@ const LOOK_MS = 15_000
 const PAUSE_SECONDS = 30
 
 /**
- * Compares the whole inventory of Campaign Manager with the directory once per interval, and marks those users dirty whose
+ * Compares the whole inventory of each Campaign Manager with the directory once per interval, and marks those users dirty whose
  * account is not as it should be: their reconciliation looks for itself before it changes anything. One process does it for
- * all. Each step is recorded together with what it found, so that a walk goes on where it was broken off.
+ * all. Each step is recorded together with what it found, so that a walk goes on where it was broken off. The walks of several
+ * Campaign Managers go on side by side: a slow one keeps no other waiting.
  */
 export function createResync(options: ResyncOptions): Resync {
   const { db, intervalSeconds, onDirty, log } = options
   let timer: NodeJS.Timeout | undefined
-  let running: Promise<unknown> | undefined
+  const running = new Set<Promise<unknown>>()
   let stopping = false
 
-  /** Returns how much was found. */
+  /** Begins what is due, and returns how much was found once all of it has ended. */
   async function runOnce(): Promise<number> {
     if (intervalSeconds === 0) return 0
-    await scheduleWalk(db, intervalSeconds)
-    const held = await takeWalk(db)
-    if (!held) return 0
+    await scheduleWalks(db, intervalSeconds)
+    const walks: Promise<number>[] = []
+    try {
+      for (let held = await takeWalk(db); held; held = stopping ? undefined : await takeWalk(db)) {
+        walks.push(walk(held))
+      }
+    } finally {
+      await Promise.allSettled(walks)
+    }
+    const ended = await Promise.allSettled(walks)
+    const failures = ended.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []))
+    if (failures.length > 1) throw new AggregateError(failures, 'several inventories could not be compared')
+    if (failures.length === 1) throw failures[0]
+    return ended.reduce((sum, each) => sum + (each.status === 'fulfilled' ? each.value : 0), 0)
+  }
+
+  async function walk(held: HeldWalk): Promise<number> {
     try {
       return await walkOn(held)
     } catch (error) {
@@ -66,7 +82,9 @@ export function createResync(options: ResyncOptions): Resync {
       await giveBack(db, held, PAUSE_SECONDS).catch((cause) =>
         log.error({ err: cause }, 'the inventory walk could not be given back; its lease will end'),
       )
-      throw error
+      if (!(error instanceof WalkPostponedError)) throw error
+      log.info({ endpoint: held.endpoint, reason: error.message }, 'the comparison of the inventory waits')
+      return 0
     }
   }
 
@@ -81,7 +99,10 @@ export function createResync(options: ResyncOptions): Resync {
       const step = await options.takeStep(held, held.place)
       const kept = await inTransaction(db, (trx) => record(trx, held, step))
       if (!kept) {
-        log.warn({ walk: held.id }, 'the comparison of the inventory was taken over by another process')
+        log.warn(
+          { walk: held.id, endpoint: held.endpoint },
+          'the comparison of the inventory was taken over by another process',
+        )
         return found
       }
       announce(kept.findings)
@@ -105,7 +126,7 @@ export function createResync(options: ResyncOptions): Resync {
     // First, because it locks the walk: a process that has taken it over waits until this step is whole.
     if (!(await advanceWalk(trx, held, step.next ?? held.place))) return undefined
     const findings = await applyStep(trx, held.id, step, true)
-    await saveFindings(trx, held.id, findings)
+    await saveFindings(trx, held, findings)
     if (step.next) return { findings }
     const summary = await finishWalk(trx, held, intervalSeconds)
     return summary && { findings, summary }
@@ -116,18 +137,18 @@ export function createResync(options: ResyncOptions): Resync {
     if (findings.some(({ repairable }) => repairable)) onDirty()
   }
 
-  function report({ id: walk }: HeldWalk, { accounts, found }: WalkSummary): void {
+  function report({ id: walk, endpoint }: HeldWalk, { accounts, found }: WalkSummary): void {
     const clean = Object.keys(found).length === 0
-    if (clean) log.info({ walk, accounts }, 'inventory compared: every account is as it should be')
-    else log.warn({ walk, accounts, found }, 'inventory compared: accounts are not as they should be')
+    if (clean) log.info({ walk, endpoint, accounts }, 'inventory compared: every account is as it should be')
+    else
+      log.warn({ walk, endpoint, accounts, found }, 'inventory compared: accounts are not as they should be')
   }
 
   function look(): void {
-    running ??= runOnce()
+    const round: Promise<unknown> = runOnce()
       .catch((error) => log.error({ err: error }, 'the comparison of the inventory broke off'))
-      .finally(() => {
-        running = undefined
-      })
+      .finally(() => running.delete(round))
+    running.add(round)
   }
 
   return {
@@ -138,7 +159,7 @@ export function createResync(options: ResyncOptions): Resync {
     async stop() {
       stopping = true
       clearInterval(timer)
-      await running
+      await Promise.all(running)
     },
     runOnce,
     async markEveryone() {

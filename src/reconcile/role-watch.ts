@@ -4,12 +4,19 @@ import { inTransaction } from '../db/transaction.ts'
 import { hastenWaiting, isAnybodyWaiting } from './mark-users.ts'
 import type { Duty } from './worker.ts'
 
+/** Tenants whose roles come over one connection. */
+export interface RoleSource {
+  readonly line: string
+  readonly tenantIds: readonly number[]
+  /** Names of the roles there are now. */
+  readonly listRoles: () => Promise<readonly string[]>
+}
+
 export interface RoleWatchOptions {
   readonly db: Kysely<Database>
   /** Reasons of users who wait for a role. */
   readonly reasons: readonly string[]
-  /** Names of the roles there are now. */
-  readonly listRoles: () => Promise<readonly string[]>
+  readonly sources: () => Promise<readonly RoleSource[]>
   readonly intervalMs: number
   readonly onDirty: () => void
   readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void }
@@ -24,25 +31,38 @@ const ROUNDS = 3
  */
 export function createRoleWatch(options: RoleWatchOptions): Duty {
   const { db, reasons, log } = options
-  let seen: ReadonlySet<string> | undefined
-  let roundsLeft = 0
+  const watched = new Map<string, { readonly seen: ReadonlySet<string>; readonly roundsLeft: number }>()
   let timer: NodeJS.Timeout | undefined
   let running: Promise<unknown> = Promise.resolve()
 
   async function runOnce(): Promise<number> {
-    if (!(await isAnybodyWaiting(db, reasons))) {
+    const sources = await options.sources()
+    for (const line of watched.keys()) {
+      if (!sources.some((source) => source.line === line)) watched.delete(line)
+    }
+    // What one Campaign Manager does not answer is no reason to keep the tenants of another waiting.
+    const looks = await Promise.allSettled(sources.map(lookAt))
+    const failures = looks.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []))
+    if (failures.length === 1) throw failures[0]
+    if (failures.length > 1) throw new AggregateError(failures, 'several lists of roles cannot be read')
+    return looks.reduce((sum, each) => sum + (each.status === 'fulfilled' ? each.value : 0), 0)
+  }
+
+  async function lookAt({ line, tenantIds, listRoles }: RoleSource): Promise<number> {
+    if (!(await isAnybodyWaiting(db, reasons, tenantIds))) {
       // Whoever begins to wait from now on saw the list of that moment; one that is older tells nothing.
-      seen = undefined
+      watched.delete(line)
       return 0
     }
-    const roles = new Set(await options.listRoles())
-    if (seen === undefined || [...roles].some((role) => !seen?.has(role))) roundsLeft = ROUNDS
-    seen = roles
+    const roles = new Set(await listRoles())
+    const before = watched.get(line)
+    const isNew = before === undefined || [...roles].some((role) => !before.seen.has(role))
+    const roundsLeft = isNew ? ROUNDS : before.roundsLeft
+    watched.set(line, { seen: roles, roundsLeft: Math.max(0, roundsLeft - 1) })
     if (roundsLeft === 0) return 0
-    roundsLeft -= 1
     let hastened = 0
     for (const reason of reasons) {
-      hastened += await inTransaction(db, (trx) => hastenWaiting(trx, reason))
+      hastened += await inTransaction(db, (trx) => hastenWaiting(trx, reason, tenantIds))
     }
     if (hastened > 0) {
       log.info({ users: hastened }, 'roles have appeared; those who wait for one are tried again')

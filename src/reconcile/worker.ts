@@ -18,6 +18,8 @@ import {
   releaseClaim,
   renewClaims,
 } from './dirty-set.ts'
+import { inTurn, listTenantStates, type TenantState } from './tenant-states.ts'
+import { type AttemptEvent, attemptChannel } from './watch-channels.ts'
 
 /** How one attempt at one user ended. */
 export type Attempt =
@@ -44,14 +46,26 @@ export interface Duty {
 export interface Worker extends Duty {
   /** Says that there may be work: called after a change was committed by this process. */
   wake(): void
+  /** Whether that of any line is. */
   readonly circuitOpen: boolean
-  /** The last answer was that Campaign Manager does not accept the credentials. */
+  /** The last answer of some line was that Campaign Manager does not accept the credentials. */
   readonly credentialsRefused: boolean
+  /** Whether nothing new is asked over this line for now. */
+  isPaused(line: string): boolean
 }
+
+/**
+ * Which tenants are served over which line: one connection to one Campaign Manager, with places and a circuit breaker of its
+ * own, so that what happens on one concerns the tenants of that one. A tenant on no line is not claimed from.
+ */
+export type Lines = ReadonlyMap<string, readonly number[]>
 
 export interface WorkerOptions {
   readonly db: Kysely<Database>
   readonly attempt: (claim: Claim) => Promise<Attempt>
+  /** Called in each round of claims with all tenants that are served. */
+  readonly lines: (tenants: readonly TenantState[]) => Promise<Lines>
+  /** Attempts at once on each line. */
   readonly concurrency: number
   /** How often to look for work that other processes committed. */
   readonly pollMs: number
@@ -78,16 +92,32 @@ const outcomeOf = (attempt: Attempt): string => {
 
 const HEARTBEAT_MS = (LEASE_SECONDS * 1000) / 4
 
+/** What is known of a line. */
+interface Line {
+  readonly inFlight: Set<Claim>
+  breaker: BreakerState
+  credentialsRefused: boolean
+  rounds: number
+  /** The tenant that had its turn last. */
+  lastTenant: number
+}
+
+const newLine = (): Line => ({
+  inFlight: new Set(),
+  breaker: closedBreaker,
+  credentialsRefused: false,
+  rounds: 0,
+  lastTenant: 0,
+})
+
 export function createWorker(options: WorkerOptions): Worker {
   const { db, log } = options
+  const lines = new Map<string, Line>()
   const inFlight = new Map<Claim, Promise<void>>()
-  let breaker: BreakerState = closedBreaker
   let stopping = false
   let loop: Promise<void> | undefined
   let wakeUp: () => void = () => {}
   let awake = false
-  let rounds = 0
-  let credentialsRefused = false
 
   function wake(): void {
     awake = true
@@ -110,12 +140,42 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   async function claim(): Promise<number> {
-    const free = options.concurrency - inFlight.size
-    const places = free > 0 ? admitted(breaker, free, inFlight.size, options.monotonic()) : 0
-    if (places === 0) return 0
-    const claims = await claimDirty(db, places, rounds++ % 4 === 3 ? 'failed' : 'fresh')
+    const tenants = await listTenantStates(db)
+    const served = await options.lines(tenants)
+    forgetUnused(served)
+    let claimed = 0
+    for (const [name, tenantIds] of served) {
+      if (stopping) break
+      claimed += await claimOn(
+        name,
+        tenants.filter(({ tenantId }) => tenantIds.includes(tenantId)),
+      )
+    }
+    return claimed
+  }
+
+  /** What is known of a line that serves nobody any more, its open breaker say, is of no use to anybody. */
+  function forgetUnused(served: Lines): void {
+    for (const [name, line] of lines) {
+      if (!served.has(name) && line.inFlight.size === 0) lines.delete(name)
+    }
+  }
+
+  async function claimOn(name: string, tenants: readonly TenantState[]): Promise<number> {
+    const line = lines.get(name) ?? newLine()
+    lines.set(name, line)
+    const free = options.concurrency - line.inFlight.size
+    const places = free > 0 ? admitted(line.breaker, free, line.inFlight.size, options.monotonic()) : 0
+    const order = line.rounds % 4 === 3 ? 'failed' : 'fresh'
+    const turns = inTurn(tenants, places, order, line.lastTenant)
+    if (turns.length === 0) return 0
+    line.rounds += 1
+    line.lastTenant = turns.at(-1) ?? 0
+    const claims = await claimDirty(db, places, order, turns)
     for (const each of claims) {
-      const run = reconcile(each).finally(() => {
+      line.inFlight.add(each)
+      const run = reconcile(line, each).finally(() => {
+        line.inFlight.delete(each)
         inFlight.delete(each)
         wake()
       })
@@ -124,20 +184,28 @@ export function createWorker(options: WorkerOptions): Worker {
     return claims.length
   }
 
-  async function reconcile(claim: Claim): Promise<void> {
+  function reconcile(line: Line, claim: Claim): Promise<void> {
+    const { tenantId, userId, attempts } = claim
+    const event: AttemptEvent = { tenantId, userId, attempts: attempts + 1 }
+    return attemptChannel.tracePromise(() => reconcileWatched(line, claim, event), event)
+  }
+
+  async function reconcileWatched(line: Line, claim: Claim, event: AttemptEvent): Promise<void> {
     const started = options.monotonic()
     const fields = { tenantId: claim.tenantId, userId: claim.userId, attempts: claim.attempts + 1 }
     let outcome = 'error'
     try {
       const attempt = await options.attempt(claim)
       outcome = outcomeOf(attempt)
-      await settle(claim, attempt)
+      event.isDone = attempt.kind === 'done'
+      await settle(line, claim, attempt)
       logAttempt(fields, attempt)
     } catch (error) {
       // The store failed, or the code did. What was claimed stays dirty; if it cannot even be given back, its lease ends.
       log.error({ ...fields, err: error }, 'reconciliation broke off')
       await giveBack(claim, error)
     } finally {
+      event.outcome = outcome
       options.observe(outcome, (options.monotonic() - started) / 1000)
     }
   }
@@ -152,19 +220,24 @@ export function createWorker(options: WorkerOptions): Worker {
     }
   }
 
-  async function settle(claim: Claim, attempt: Attempt): Promise<void> {
+  async function settle(line: Line, claim: Claim, attempt: Attempt): Promise<void> {
     if (attempt.kind === 'failed' && attempt.scope !== 'account') {
       const credentials = attempt.scope === 'credentials'
       const failure = { userId: claim.userId, retryAfterMs: attempt.retryAfterMs, credentials }
-      breaker = afterFailure(breaker, options.monotonic(), failure, options.random())
-      credentialsRefused = credentials
-      if (credentials) log.error({ detail: attempt.detail }, 'Campaign Manager refuses the credentials')
+      line.breaker = afterFailure(line.breaker, options.monotonic(), failure, options.random())
+      line.credentialsRefused = credentials
+      if (credentials) {
+        const { tenantId, endpoint } = claim
+        log.error({ tenantId, endpoint, detail: attempt.detail }, 'Campaign Manager refuses the credentials')
+      }
     } else if (attempt.kind === 'done') {
       // Who waits may have been told so without asking Campaign Manager anything.
-      breaker = afterSuccess()
-      credentialsRefused = false
+      line.breaker = afterSuccess()
+      line.credentialsRefused = false
     }
-    if (attempt.kind === 'done' || attempt.kind === 'lost') return
+    if (attempt.kind === 'done') return
+    // The tenant's settings changed under it. If another process has the user by now, this changes nothing.
+    if (attempt.kind === 'lost') return releaseClaim(db, claim)
     if (stopping && attempt.kind === 'failed') return releaseClaim(db, claim)
     const delay =
       attempt.kind === 'waiting'
@@ -218,10 +291,14 @@ export function createWorker(options: WorkerOptions): Worker {
     },
     wake,
     get circuitOpen() {
-      return isOpen(breaker)
+      return [...lines.values()].some(({ breaker }) => isOpen(breaker))
     },
     get credentialsRefused() {
-      return credentialsRefused
+      return [...lines.values()].some(({ credentialsRefused }) => credentialsRefused)
+    },
+    isPaused(name) {
+      const line = lines.get(name)
+      return line !== undefined && isOpen(line.breaker)
     },
   }
 }

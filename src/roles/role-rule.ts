@@ -61,6 +61,10 @@ const isOneOf = (role: string, ours: readonly string[], observed: readonly strin
 export const grantIntent = (granted: readonly string[], wanted: readonly string[]): string[] =>
   unique([...granted, ...wanted])
 
+/** The placeholder, as far as the target puts it on the account: what is neither wanted nor foreign. */
+export const placedRoles = ({ roles, wanted, foreign }: RoleTarget): string[] =>
+  roles.filter((role) => !wanted.includes(role) && !foreign.includes(role))
+
 /** Whether an account holding these roles may be deleted. */
 export const mayDelete = (observed: readonly string[], protectedRoles: readonly string[]): boolean =>
   !observed.some((role) => includesRole(protectedRoles, role))

@@ -11,49 +11,61 @@ const ways = {
   removed: { op: 'Remove', path: 'active' },
 }
 
-for (const [way, operation] of Object.entries(ways)) {
+const roles = ['Placeholder', ...Object.keys(ways).map((_way, index) => `Role ${index}`)]
+const services = {
+  ignore: await startTestService(t, { roles }),
+  suspend: await startTestService(t, { roles, env: { ON_DEACTIVATE: 'suspend' } }),
+}
+
+for (const [index, [way, operation]] of Object.entries(ways).entries()) {
   t.test(`active ${way}`, async (t) => {
-    t.test('leaves a deactivated user inactive, and the account disabled', async (t) => {
-      const service = await startTestService(t, { env: { ON_DEACTIVATE: 'suspend' } })
+    const role = `Role ${index}`
+    const accountOf = (service: typeof services.ignore, name: string) => accountsIn(service)[emailOf(name)]
+
+    await t.test('leaves a deactivated user inactive, and the account disabled', async (t) => {
+      const service = services.suspend
       const actor = entra(t, service)
-      await actor.createGroup('Agents')
-      await actor.createUser('ann')
-      await actor.add('Agents', 'ann')
-      await actor.active('ann', false)
+      const ann = `ann-${index}`
+      await actor.createGroup(role)
+      await actor.createUser(ann)
+      await actor.add(role, ann)
+      await actor.active(ann, false)
       await service.settle()
-      const disabled = { [emailOf('ann')]: account('ann', ['Agents'], { enabled: false }) }
-      t.strictSame(accountsIn(service), disabled)
-      const answer = await service.scim('PATCH', `/Users/${actor.idOf('ann')}`, patchBody(operation))
+      const disabled = account(ann, [role], { enabled: false })
+      t.strictSame(accountOf(service, ann), disabled)
+      const answer = await service.scim('PATCH', `/Users/${actor.idOf(ann)}`, patchBody(operation))
       t.equal(answer.status, 200)
       t.equal(answer.body.active, false)
-      t.equal((await actor.getUser('ann')).active, false)
+      t.equal((await actor.getUser(ann)).active, false)
       await service.settle()
-      t.strictSame(accountsIn(service), disabled)
+      t.strictSame(accountOf(service, ann), disabled)
     })
 
-    t.test('brings back no account that was given up', async (t) => {
-      const service = await startTestService(t)
+    await t.test('brings back no account that was given up', async (t) => {
+      const service = services.ignore
       const actor = entra(t, service)
-      await actor.createGroup('Agents')
-      await actor.createUser('ann')
-      await actor.add('Agents', 'ann')
-      await actor.active('ann', false)
-      await actor.remove('Agents', 'ann')
+      const bob = `bob-${index}`
+      await actor.createGroup(role)
+      await actor.createUser(bob)
+      await actor.add(role, bob)
+      await actor.active(bob, false)
+      await actor.remove(role, bob)
       await service.settle()
       t.strictSame(accountsIn(service), {})
-      const answer = await service.scim('PATCH', `/Users/${actor.idOf('ann')}`, patchBody(operation))
+      const answer = await service.scim('PATCH', `/Users/${actor.idOf(bob)}`, patchBody(operation))
       t.equal(answer.status, 200)
       await service.resync()
       t.strictSame(accountsIn(service), {})
     })
 
-    t.test('leaves an active user active', async (t) => {
-      const service = await startTestService(t, { env: { ON_DEACTIVATE: 'suspend' } })
+    await t.test('leaves an active user active', async (t) => {
+      const service = services.suspend
       const actor = entra(t, service)
-      await actor.createUser('ann')
+      const cid = `cid-${index}`
+      await actor.createUser(cid)
       await service.settle()
       const before = accountsIn(service)
-      const answer = await service.scim('PATCH', `/Users/${actor.idOf('ann')}`, patchBody(operation))
+      const answer = await service.scim('PATCH', `/Users/${actor.idOf(cid)}`, patchBody(operation))
       t.equal(answer.status, 200)
       t.equal(answer.body.active, true)
       await service.settle()
