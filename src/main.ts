@@ -1,3 +1,4 @@
+import './frozen-prototypes.ts'
 import { runCommandLine } from './cli/command-line.ts'
 
 /** The time a stop may take before the process ends all the same; what is unfinished waits in Postgres. */

@@ -1,7 +1,11 @@
 import bearerAuth from '@fastify/bearer-auth'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Authenticate, AuthFailure, Principal } from '../access/authenticate.ts'
-import { AuthenticationError } from './scim-error.ts'
+import type { Authenticate } from '../access/authenticate.ts'
+import type { AuthFailure, Principal } from '../access/principal.ts'
+import type { Caller } from '../provisioning/context.ts'
+import { ScimError } from '../scim/error.ts'
+import type { FailureLimit } from './failure-limit.ts'
+import { AuthenticationError, TooManyFailures } from './scim-error.ts'
 
 const principals = new WeakMap<FastifyRequest, Principal>()
 
@@ -12,24 +16,27 @@ export function principalOf(request: FastifyRequest): Principal {
   return principal
 }
 
+/** The same, for what changes something and tells in whose name. */
+export function callerOf(request: FastifyRequest): Caller {
+  const { tenantId, credential } = principalOf(request)
+  return { tenantId, actor: credential, requestId: request.id }
+}
+
+/** The name of the credential; undefined when none was right, or none was asked for. */
+export const credentialOf = (request: FastifyRequest): string | undefined =>
+  principals.get(request)?.credential
+
+export interface BearerTokenOptions {
+  readonly authenticate: Authenticate
+  readonly onAuthFailure: (reason: AuthFailure) => void
+  readonly failureLimit: FailureLimit
+}
+
 /**
  * Every route of this scope, "not found" included, asks for a bearer token. The answer to a wrong one does not say what
  * is wrong with it; the metric and the log do.
  */
-export async function requireBearerToken(
-  app: FastifyInstance,
-  authenticate: Authenticate,
-  onFailure: (reason: AuthFailure) => void,
-): Promise<void> {
-  const refuse = (request: FastifyRequest, reason: AuthFailure): AuthenticationError => {
-    onFailure(reason)
-    request.log.warn({ reason }, 'authentication failed')
-    return new AuthenticationError(
-      reason === 'missing'
-        ? 'send a bearer token in the Authorization header'
-        : 'the bearer token is not valid',
-    )
-  }
+export async function requireBearerToken(app: FastifyInstance, options: BearerTokenOptions): Promise<void> {
   await app.register(bearerAuth, {
     keys: new Set<string>(),
     // The hook is added below, so that a refusal is thrown and no handler runs after it.
@@ -38,19 +45,65 @@ export async function requireBearerToken(
     specCompliance: 'rfc6749',
     verifyErrorLogLevel: 'silent',
     auth: async (token: string, request: FastifyRequest) => {
-      const result = await authenticate(token)
-      if ('failure' in result) throw refuse(request, result.failure)
+      const result = await options.authenticate(token)
+      if ('failure' in result) throw refusal(options, request, result.failure, result.credential)
       principals.set(request, result.principal)
       return true
     },
   })
   app.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
-    if (!request.headers.authorization) throw refuse(request, 'missing')
+    const sent = authorizationsOf(request)
+    if (sent.every((value) => value === '')) throw refusal(options, request, 'missing')
+    // Of two, Node would keep the first one, and a proxy may have checked the other.
+    if (sent.length > 1) throw refusal(options, request, 'malformed')
     await new Promise<void>((resolve, reject) => {
       app.verifyBearerAuth?.(request, reply, (error?: Error) => (error ? reject(error) : resolve()))
     }).catch((error) => {
       const isPluginsOwn = String(error?.code).startsWith('FST_BEARER_AUTH')
-      throw isPluginsOwn ? refuse(request, 'malformed') : error
+      throw isPluginsOwn ? refusal(options, request, 'malformed') : error
     })
   })
+  app.addHook('onRequest', refuseChangesOfReaders)
+}
+
+const authorizationsOf = (request: FastifyRequest): readonly string[] =>
+  request.raw.headersDistinct.authorization ?? []
+
+function refusal(
+  { onAuthFailure, failureLimit }: BearerTokenOptions,
+  request: FastifyRequest,
+  reason: AuthFailure,
+  credential?: string,
+): AuthenticationError | TooManyFailures {
+  onAuthFailure(reason)
+  const source = request.ip
+  const excess = failureLimit(source)
+  if (excess) {
+    if (excess.isFirst) {
+      request.log.warn(
+        { source, reason },
+        'too many authentication failures from one address: answered with 429 and not logged for a minute',
+      )
+    }
+    return new TooManyFailures(excess.retryAfterSeconds)
+  }
+  request.log.warn({ reason, source, credential }, 'authentication failed')
+  return reason === 'missing'
+    ? new AuthenticationError('send a bearer token in the Authorization header')
+    : new AuthenticationError('the bearer token is not valid', {
+        tokenSent: authorizationsOf(request).some((value) => /^bearer\s+\S/i.test(value)),
+      })
+}
+
+const READING_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
+
+/** RFC 7644 §3.4.3: a search is a POST, and changes nothing. */
+const isReading = ({ method, routeOptions }: FastifyRequest): boolean =>
+  READING_METHODS.has(method) || (method === 'POST' && routeOptions.url?.endsWith('/.search') === true)
+
+async function refuseChangesOfReaders(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  if (principalOf(request).access === 'write' || isReading(request)) return
+  // RFC 6750 §3.1.
+  reply.header('WWW-Authenticate', 'Bearer realm="scim", error="insufficient_scope"')
+  throw new ScimError(403, undefined, 'the credential may read, and may change nothing')
 }

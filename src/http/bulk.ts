@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Caller } from '../provisioning/context.ts'
 import type { JsonObject } from '../scim/attribute.ts'
 import {
   type BulkOperation,
@@ -15,7 +16,7 @@ import type { ResourceUseCases } from './resource-use-cases.ts'
 import { type ErrorAnswer, scimErrorBody } from './scim-error.ts'
 
 export interface BulkContext {
-  readonly tenantId: number
+  readonly caller: Caller
   readonly base: string
   readonly requestId: string
   /** What a resource of one type may refer to comes before that type. */
@@ -67,7 +68,7 @@ type Outcome =
   | { readonly operation: ReadOperation; readonly error: unknown }
 
 function bulkRun(context: BulkContext, operations: readonly ReadOperation[]) {
-  const { tenantId, base, requestId, resources } = context
+  const { caller, base, requestId, resources } = context
   const ids = new Map<string, string>(
     operations.flatMap(({ method, bulkId }) =>
       method === 'POST' && bulkId !== undefined ? [[bulkId, randomUUID()]] : [],
@@ -95,7 +96,7 @@ function bulkRun(context: BulkContext, operations: readonly ReadOperation[]) {
     const { method, id = '', data, version, bulkId } = resolved(sent)
     switch (method) {
       case 'POST': {
-        const { id, ...created } = await useCases.create(tenantId, data, ids.get(bulkId ?? ''))
+        const { id, ...created } = await useCases.create(caller, data, ids.get(bulkId ?? ''))
         return {
           location: locationOf(base, useCases.type, id),
           version: etagOf(created.version),
@@ -104,15 +105,15 @@ function bulkRun(context: BulkContext, operations: readonly ReadOperation[]) {
       }
       case 'PUT':
         return {
-          version: etagOf((await useCases.replace(tenantId, id, data, version)).version),
+          version: etagOf((await useCases.replace(caller, id, data, version)).version),
           status: '200',
         }
       case 'PATCH': {
-        const patched = await useCases.patch(tenantId, id, data, version)
+        const patched = await useCases.patch(caller, id, data, version)
         return { version: etagOf(patched.version), status: useCases.patchAnswersNoContent ? '204' : '200' }
       }
       case 'DELETE':
-        await useCases.delete(tenantId, id, version)
+        await useCases.delete(caller, id, version)
         return { status: '204' }
     }
   }
@@ -132,7 +133,7 @@ function bulkRun(context: BulkContext, operations: readonly ReadOperation[]) {
     const done: Outcome[] = []
     try {
       for (const operation of ordered) {
-        await useCasesFor(resources, operation).prepare(resolved(operation).data)
+        await useCasesFor(resources, operation).prepare(caller.tenantId, resolved(operation).data)
       }
       await context.together(async (transacting) => {
         done.length = 0

@@ -1,4 +1,5 @@
 import type { StoredResource } from '../directory/stored-resource.ts'
+import type { Caller } from '../provisioning/context.ts'
 import type { JsonObject, ResourceType } from '../scim/attribute.ts'
 import type { Projection } from '../scim/project.ts'
 
@@ -6,12 +7,12 @@ import type { Projection } from '../scim/project.ts'
 export interface ResourceUseCases {
   readonly type: ResourceType
   /** Throws when the body cannot be created, as far as that takes a look outside the directory. */
-  prepare(body: unknown): Promise<void>
-  create(tenantId: number, body: unknown, id?: string): Promise<StoredResource>
+  prepare(tenantId: number, body: unknown): Promise<void>
+  create(caller: Caller, body: unknown, id?: string): Promise<StoredResource>
   find(tenantId: number, id: string): Promise<StoredResource | undefined>
-  replace(tenantId: number, id: string, body: unknown, ifMatch: string | undefined): Promise<StoredResource>
-  patch(tenantId: number, id: string, body: unknown, ifMatch: string | undefined): Promise<StoredResource>
-  delete(tenantId: number, id: string, ifMatch: string | undefined): Promise<void>
+  replace(caller: Caller, id: string, body: unknown, ifMatch: string | undefined): Promise<StoredResource>
+  patch(caller: Caller, id: string, body: unknown, ifMatch: string | undefined): Promise<StoredResource>
+  delete(caller: Caller, id: string, ifMatch: string | undefined): Promise<void>
   /** Attributes that are kept apart from the resources, by id, as far as the projection wants them. */
   parts(
     tenantId: number,

@@ -12,10 +12,28 @@ export interface ErrorAnswer {
 /** A request that no credential of ours came with. */
 export class AuthenticationError extends Error {
   override readonly name = 'AuthenticationError'
+  /** RFC 6750 §3: only to a client that has sent a token it is said that the token is the fault. */
+  readonly challenge: string
+
+  constructor(message: string, { tokenSent = false } = {}) {
+    super(message)
+    this.challenge = tokenSent ? 'Bearer realm="scim", error="invalid_token"' : 'Bearer realm="scim"'
+  }
+}
+
+/** The same, after so many of them from one address that this one is not looked into any more. */
+export class TooManyFailures extends Error {
+  override readonly name = 'TooManyFailures'
+  readonly retryAfterSeconds: number
+
+  constructor(retryAfterSeconds: number) {
+    super('too many requests without a valid credential; try again after the time of Retry-After')
+    this.retryAfterSeconds = retryAfterSeconds
+  }
 }
 
 /** How soon to come back when the store is away: long enough to spare it, short enough to go unnoticed. */
-const RETRY_AFTER_SECONDS = 5
+export const RETRY_AFTER_SECONDS = 5
 
 /** What the framework refuses by itself, and how SCIM says it (RFC 7644 §3.12). */
 const frameworkErrors: Readonly<Record<string, { status: number; scimType?: ScimType; detail: string }>> = {
@@ -32,7 +50,7 @@ const frameworkErrors: Readonly<Record<string, { status: number; scimType?: Scim
     scimType: 'invalidSyntax',
     detail: 'the body is not as long as Content-Length says',
   },
-  FST_ERR_BAD_URL: { status: 404, detail: 'no resource has this URL: it is not properly encoded' },
+  FST_ERR_BAD_URL: { status: 400, detail: 'the URL is not properly percent-encoded UTF-8' },
   FST_ERR_MAX_PARAM_LENGTH: { status: 404, detail: 'no resource has an id this long' },
 }
 
@@ -45,7 +63,10 @@ const frameworkErrors: Readonly<Record<string, { status: number; scimType?: Scim
 export function errorAnswer(error: unknown, isUnavailable: (error: unknown) => boolean): ErrorAnswer {
   if (error instanceof ScimError) return answer(error.status, error.message, error.scimType)
   if (error instanceof AuthenticationError) {
-    return answer(401, error.message, undefined, { 'WWW-Authenticate': 'Bearer realm="scim"' })
+    return answer(401, error.message, undefined, { 'WWW-Authenticate': error.challenge })
+  }
+  if (error instanceof TooManyFailures) {
+    return answer(429, error.message, undefined, { 'Retry-After': String(error.retryAfterSeconds) })
   }
   if (isUnavailable(error)) {
     return answer(503, 'the directory is unavailable at the moment; try again', undefined, {
@@ -58,8 +79,10 @@ export function errorAnswer(error: unknown, isUnavailable: (error: unknown) => b
   // The JSON parser's refusals: malformed text, and keys that would reach an object's prototype.
   if (error instanceof SyntaxError && statusCode === 400)
     return answer(400, `invalid JSON: ${message}`, 'invalidSyntax')
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+  // Of other errors nobody knows whether their text is for clients.
+  if (code?.startsWith('FST_') && statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return answer(statusCode, String(message))
+  }
   return answer(500, 'internal error')
 }
 

@@ -22,10 +22,10 @@ export function scimResources(context: ProvisioningContext): ResourceUseCases[] 
     {
       ...ofStore(context.users),
       prepare: async () => {},
-      create: (tenantId, body, id) => createUser(context, tenantId, body, id),
-      replace: (tenantId, id, body, ifMatch) => replaceUser(context, tenantId, id, body, ifMatch),
-      patch: (tenantId, id, body, ifMatch) => patchUser(context, tenantId, id, body, ifMatch),
-      delete: (tenantId, id, ifMatch) => deleteUser(context, tenantId, id, ifMatch),
+      create: (caller, body, id) => createUser(context, caller, body, id),
+      replace: (caller, id, body, ifMatch) => replaceUser(context, caller, id, body, ifMatch),
+      patch: (caller, id, body, ifMatch) => patchUser(context, caller, id, body, ifMatch),
+      delete: (caller, id, ifMatch) => deleteUser(context, caller, id, ifMatch),
       async parts(tenantId, ids, base, projection) {
         if (!wantsAttribute(context.users.type, projection, 'groups')) return new Map()
         const groups = await groupsOf(context.db, tenantId, ids)
@@ -35,11 +35,12 @@ export function scimResources(context: ProvisioningContext): ResourceUseCases[] 
     },
     {
       ...ofStore(context.groups),
-      prepare: (body) => context.checkGroupName(readGroup(context.groups.type, body).displayName),
-      create: (tenantId, body, id) => createGroup(context, tenantId, body, id),
-      replace: (tenantId, id, body, ifMatch) => replaceGroup(context, tenantId, id, body, ifMatch),
-      patch: (tenantId, id, body, ifMatch) => patchGroup(context, tenantId, id, body, ifMatch),
-      delete: (tenantId, id, ifMatch) => deleteGroup(context, tenantId, id, ifMatch),
+      prepare: (tenantId, body) =>
+        context.checkGroupName(tenantId, readGroup(context.groups.type, body).displayName),
+      create: (caller, body, id) => createGroup(context, caller, body, id),
+      replace: (caller, id, body, ifMatch) => replaceGroup(context, caller, id, body, ifMatch),
+      patch: (caller, id, body, ifMatch) => patchGroup(context, caller, id, body, ifMatch),
+      delete: (caller, id, ifMatch) => deleteGroup(context, caller, id, ifMatch),
       async parts(tenantId, ids, base, projection) {
         if (!wantsAttribute(context.groups.type, projection, 'members')) return new Map()
         const members = await membersOf(context.db, tenantId, ids)

@@ -5,18 +5,26 @@ import Fastify, {
   type FastifyReply,
   LogController,
 } from 'fastify'
+import { credentialOf } from './authentication.ts'
+import { answerClientError, refuseExpectations, SECURITY_HEADERS } from './broken-requests.ts'
+import { SERVER_LIMITS } from './edge-limits.ts'
 import { SCIM_MEDIA_TYPE } from './json-bodies.ts'
 import { SCIM_PREFIX } from './present.ts'
+import { type OauthRoutesOptions, oauthRoutes } from './routes/oauth.ts'
+import { openApiRoute } from './routes/openapi.ts'
 import { type ProbeOptions, probeRoutes } from './routes/probes.ts'
 import { type ScimRoutesOptions, scimRoutes } from './routes/scim.ts'
 import { errorAnswer, scimErrorBody } from './scim-error.ts'
 
 export interface HttpServerOptions {
   readonly log: FastifyBaseLogger
+  /** Of the service, for its description. */
+  readonly version: string
   /** Addresses or CIDRs whose X-Forwarded-* headers are believed. */
   readonly trustProxy: readonly string[]
   readonly probes: ProbeOptions
   readonly scim: ScimRoutesOptions
+  readonly oauth: OauthRoutesOptions
   /** The text of /metrics; undefined when it is served on a port of its own. */
   readonly metrics: (() => Promise<{ contentType: string; text: string }>) | undefined
   /** @param route the route's pattern, never the URL */
@@ -25,8 +33,6 @@ export interface HttpServerOptions {
 
 /** A PUT of a group with 50,000 members is about 4 MiB. */
 const BODY_LIMIT_BYTES = 8 * 1024 * 1024
-/** Entra gives up after 60 s (learn.microsoft.com/answers/questions/1151866). */
-const REQUEST_TIMEOUT_MS = 60_000
 
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
   const app = Fastify({
@@ -34,8 +40,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     logController: ownRequestLog(),
     trustProxy: options.trustProxy.length > 0 ? [...options.trustProxy] : false,
     bodyLimit: BODY_LIMIT_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    connectionTimeout: REQUEST_TIMEOUT_MS + 5000,
+    ...SERVER_LIMITS,
+    clientErrorHandler: (error, socket) => answerClientError(options.log, error, socket),
     genReqId: (request) => acceptedRequestId(request.headers['x-request-id']) ?? randomUUID(),
     // Any id that is not ours is "not found", however long it is.
     routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 16_384 },
@@ -45,18 +51,23 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
       const anyReply: FastifyReply = reply as unknown as FastifyReply
       // Bytes, because a text would get a charset appended to its media type.
       const bytes = Buffer.from(JSON.stringify(scimErrorBody(answer, request.id)))
-      anyReply.code(answer.status).header('Content-Type', SCIM_MEDIA_TYPE).send(bytes)
+      anyReply.code(answer.status).headers({ ...SECURITY_HEADERS, 'X-Request-Id': request.id })
+      anyReply.header('Content-Type', SCIM_MEDIA_TYPE).send(bytes)
     },
   })
   app.addHook('onRequest', async (request, reply) => {
-    reply.header('X-Request-Id', request.id)
+    reply.headers({ ...SECURITY_HEADERS, 'X-Request-Id': request.id })
   })
+  refuseExpectations(app)
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'none'
     const ms = Math.round(reply.elapsedTime)
     options.onResponse(request.method, route, reply.statusCode, reply.elapsedTime / 1000)
-    const level = route.startsWith(SCIM_PREFIX) ? 'info' : 'debug'
-    request.log[level]({ method: request.method, route, status: reply.statusCode, ms }, 'request')
+    const credential = credentialOf(request)
+    // One failure too many: those are not logged singly.
+    const isExcess = reply.statusCode === 429 && credential === undefined
+    const level = route.startsWith(SCIM_PREFIX) && !isExcess ? 'info' : 'debug'
+    request.log[level]({ method: request.method, route, status: reply.statusCode, ms, credential }, 'request')
   })
   app.setNotFoundHandler(async (_request, reply) => reply.code(404).send({ error: 'not found' }))
   app.setErrorHandler(async (error, request, reply) => {
@@ -64,9 +75,11 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     if (answer.status >= 500) request.log.error({ err: error }, 'request failed')
     return reply.code(answer.status).headers(answer.headers).send({ error: answer.detail })
   })
+  openApiRoute(app, { ...options.scim, version: options.version })
   probeRoutes(app, options.probes)
   const { metrics } = options
   if (metrics) metricsRoute(app, metrics)
+  await app.register(async (scope) => oauthRoutes(scope, options.oauth))
   await app.register(async (scope) => scimRoutes(scope, options.scim), { prefix: SCIM_PREFIX })
   return app
 }
@@ -79,7 +92,10 @@ export function createMetricsServer(
   log: FastifyBaseLogger,
   metrics: () => Promise<{ contentType: string; text: string }>,
 ): FastifyInstance {
-  const app = Fastify({ loggerInstance: log, logController: ownRequestLog() })
+  const app = Fastify({ loggerInstance: log, logController: ownRequestLog(), ...SERVER_LIMITS })
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.headers(SECURITY_HEADERS)
+  })
   metricsRoute(app, metrics)
   return app
 }

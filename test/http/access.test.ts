@@ -30,7 +30,7 @@ t.test('without a valid bearer token nothing is answered', async (t) => {
         headers: authorization ? { authorization } : {},
       })
       t.equal(response.status, 401, `${name}: ${path}`)
-      t.equal(response.headers.get('www-authenticate'), 'Bearer realm="scim"')
+      t.match(response.headers.get('www-authenticate'), /^Bearer realm="scim"/)
       t.equal(response.headers.get('content-type'), 'application/scim+json')
       t.match(await response.json(), { schemas: [ERROR_SCHEMA], status: '401' })
     }

@@ -109,7 +109,7 @@ t.test('failures of the store', async (t) => {
     }
     return runBulk(
       {
-        tenantId: 1,
+        caller: { tenantId: 1, actor: 'test' },
         base: 'http://localhost/scim/v2',
         requestId: 'request',
         resources: [useCases as never],

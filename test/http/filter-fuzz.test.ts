@@ -5,7 +5,7 @@ import { fillDirectory } from '../directory/generated-directory.ts'
 import { filtersOf, mutatedFilters } from '../scim/generated-filters.ts'
 import { SCIM_TOKEN, startTestService } from '../support/service.ts'
 
-const RUNS = Number(process.env.FUZZ_RUNS ?? 400)
+const RUNS = Number(process.env.FUZZ_RUNS ?? 200)
 const AT_ONCE = 20
 
 t.test('whatever is sent as a filter, the answer is a list or a 400', async (t) => {

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { BULK_LIMITS, payloadTooLarge, readBulkRequest } from '../../scim/bulk.ts'
-import { principalOf } from '../authentication.ts'
+import { callerOf } from '../authentication.ts'
 import { type BulkContext, runBulk } from '../bulk.ts'
 import type { BaseUrl } from '../present.ts'
 import type { ErrorAnswer } from '../scim-error.ts'
@@ -27,7 +27,7 @@ export function bulkRoute(app: FastifyInstance, options: BulkRouteOptions): void
     handler: async (request, reply) =>
       runBulk(
         {
-          tenantId: principalOf(request).tenantId,
+          caller: callerOf(request),
           base: baseUrl(request),
           requestId: request.id,
           resources,

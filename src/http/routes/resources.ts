@@ -4,7 +4,7 @@ import type { JsonObject } from '../../scim/attribute.ts'
 import { notFound } from '../../scim/error.ts'
 import { etagOf, matchesEtag } from '../../scim/etag.ts'
 import { type Projection, parseProjection } from '../../scim/project.ts'
-import { principalOf } from '../authentication.ts'
+import { callerOf, principalOf } from '../authentication.ts'
 import { type BaseUrl, locationOf, presentProjected } from '../present.ts'
 import type { ResourceUseCases } from '../resource-use-cases.ts'
 
@@ -42,7 +42,7 @@ export function resourceRoutes(app: FastifyInstance, useCases: ResourceUseCases,
 
   app.post(collection, async (request, reply) => {
     const projection = projectionOf(request)
-    const stored = await useCases.create(principalOf(request).tenantId, request.body)
+    const stored = await useCases.create(callerOf(request), request.body)
     reply.code(201)
     return send(request, reply, stored, projection)
   })
@@ -62,9 +62,8 @@ export function resourceRoutes(app: FastifyInstance, useCases: ResourceUseCases,
 
   app.put(single, async (request: ResourceRequest, reply) => {
     const projection = projectionOf(request)
-    const { tenantId } = principalOf(request)
     const stored = await useCases.replace(
-      tenantId,
+      callerOf(request),
       request.params.id,
       request.body,
       request.headers['if-match'],
@@ -74,9 +73,8 @@ export function resourceRoutes(app: FastifyInstance, useCases: ResourceUseCases,
 
   app.patch(single, async (request: ResourceRequest, reply) => {
     const projection = projectionOf(request)
-    const { tenantId } = principalOf(request)
     const stored = await useCases.patch(
-      tenantId,
+      callerOf(request),
       request.params.id,
       request.body,
       request.headers['if-match'],
@@ -89,7 +87,7 @@ export function resourceRoutes(app: FastifyInstance, useCases: ResourceUseCases,
   })
 
   app.delete(single, async (request: ResourceRequest, reply) => {
-    await useCases.delete(principalOf(request).tenantId, request.params.id, request.headers['if-match'])
+    await useCases.delete(callerOf(request), request.params.id, request.headers['if-match'])
     return reply.code(204).send()
   })
 }

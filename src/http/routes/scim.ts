@@ -1,22 +1,23 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Authenticate, AuthFailure } from '../../access/authenticate.ts'
 import { notFound, ScimError } from '../../scim/error.ts'
 import type { ResourceTypes } from '../../scim/resource-types.ts'
-import { requireBearerToken } from '../authentication.ts'
+import { type BearerTokenOptions, principalOf, requireBearerToken } from '../authentication.ts'
 import type { BulkContext } from '../bulk.ts'
+import { checkRequest } from '../check-request.ts'
 import { acceptJsonBodies, SCIM_MEDIA_TYPE } from '../json-bodies.ts'
 import type { ListResources } from '../lists.ts'
 import type { BaseUrl } from '../present.ts'
+import type { RequestRate } from '../request-rate.ts'
 import type { ResourceUseCases } from '../resource-use-cases.ts'
-import { type ErrorAnswer, errorAnswer, scimErrorBody } from '../scim-error.ts'
+import { type ErrorAnswer, errorAnswer, scimErrorBody, TooManyFailures } from '../scim-error.ts'
 import { bulkRoute } from './bulk.ts'
 import { discoveryRoutes } from './discovery.ts'
 import { listRoutes } from './lists.ts'
 import { resourceRoutes } from './resources.ts'
 
-export interface ScimRoutesOptions {
-  readonly authenticate: Authenticate
-  readonly onAuthFailure: (reason: AuthFailure) => void
+export interface ScimRoutesOptions extends BearerTokenOptions {
+  /** Undefined when tenants may ask as often as they like. */
+  readonly rate: RequestRate | undefined
   readonly types: ResourceTypes
   readonly resources: readonly ResourceUseCases[]
   readonly list: ListResources
@@ -39,7 +40,9 @@ export async function scimRoutes(app: FastifyInstance, options: ScimRoutesOption
     const answer = errorAnswer(error, options.isUnavailable)
     if (answer.status >= 500) request.log.error({ err: error }, 'request failed')
     // The log masks addresses in messages, and in nothing else.
-    else request.log.info({ status: answer.status, scimType: answer.scimType }, `refused: ${answer.detail}`)
+    else if (!(error instanceof TooManyFailures)) {
+      request.log.info({ status: answer.status, scimType: answer.scimType }, `refused: ${answer.detail}`)
+    }
     return answer
   }
   app.setErrorHandler((error, request, reply) => {
@@ -47,9 +50,14 @@ export async function scimRoutes(app: FastifyInstance, options: ScimRoutesOption
     return reply.code(answer.status).headers(answer.headers).send(scimErrorBody(answer, request.id))
   })
   app.setNotFoundHandler(async (request) => {
+    if (!METHODS.some((method) => method === request.method)) {
+      throw new ScimError(501, undefined, `nothing here knows the method ${request.method}`)
+    }
     throw notFound(`nothing is at ${request.url.split('?')[0]}`)
   })
-  await requireBearerToken(app, options.authenticate, options.onAuthFailure)
+  await requireBearerToken(app, options)
+  app.addHook('onRequest', async (request) => checkRequest(request))
+  if (options.rate) limitRate(app, options.rate)
   for (const useCases of options.resources) resourceRoutes(app, useCases, options.baseUrl)
   listRoutes(app, options.resources, options.list, options.baseUrl)
   bulkRoute(app, { ...options, answerOf })
@@ -61,12 +69,22 @@ export async function scimRoutes(app: FastifyInstance, options: ScimRoutesOption
   )
 }
 
+/** RFC 6585 §4. A request that is refused is not counted, so that who goes on at the right speed is served. */
+function limitRate(app: FastifyInstance, rate: RequestRate): void {
+  app.addHook('onRequest', async (request, reply) => {
+    const refused = rate(principalOf(request).tenantId)
+    if (!refused) return
+    reply.header('Retry-After', String(refused.retryAfterSeconds))
+    throw new ScimError(429, undefined, 'too many requests; try again after the time of Retry-After')
+  })
+}
+
 /** RFC 7644 §3.11. */
 async function refuseMe(): Promise<void> {
   throw new ScimError(501, undefined, 'the credential is that of a client, which has no resource of its own')
 }
 
-const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'] as const
 
 /** RFC 9110 §15.5.6: a method that a resource does not have is 405 with Allow, not "not found". */
 function refuseOtherMethods(app: FastifyInstance, endpoints: readonly string[]): void {
@@ -85,7 +103,8 @@ function refuseOtherMethods(app: FastifyInstance, endpoints: readonly string[]):
   ]
   for (const [path, methods] of allowed) {
     app.route({
-      method: METHODS.filter((method) => !methods.includes(method)),
+      // Fastify answers HEAD wherever it answers GET.
+      method: METHODS.filter((method) => !methods.includes(method === 'HEAD' ? 'GET' : method)),
       url: path,
       // Before the body is looked at: whatever is in it, it is not wanted here.
       onRequest: async (request, reply) => {
