@@ -1,6 +1,7 @@
 import { Kysely } from 'kysely'
 import pg from 'pg'
 import type { Logger } from '../log.ts'
+import { announced, answersWithPromise } from './query-channel.ts'
 import { SessionlessDialect } from './sessionless-dialect.ts'
 import type { Database } from './tables.ts'
 
@@ -67,7 +68,9 @@ const fatalStates = /^(08|57P|25006|25P0[34])/
 class FastidiousClient extends pg.Client {
   // biome-ignore lint/suspicious/noExplicitAny: passes pg's overloads through
   override query(...parameters: any[]): any {
-    const answer: unknown = super.query(...(parameters as [string]))
+    const send = () => super.query(...(parameters as [string]))
+    const [text] = parameters
+    const answer: unknown = answersWithPromise(parameters) ? announced(text?.text ?? text, send) : send()
     if (answer instanceof Promise) {
       answer.catch((error: Error & { code?: string }) => {
         if (error.message === 'Query read timeout' || fatalStates.test(error.code ?? '')) void this.end()

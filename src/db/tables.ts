@@ -9,6 +9,18 @@ export interface TenantTable {
   tenant_id: GeneratedAlways<number>
   name: string
   created_at: Generated<Date>
+  disabled_at: ColumnType<Date | null, Date | null | undefined, Date | null>
+  settings_version: Defaulted<number>
+  campaign_manager_url: string | null
+  campaign_manager_key: Buffer | null
+  campaign_manager_key_id: string | null
+  endpoint: GeneratedAlways<string>
+  placeholder_role: string | null
+  protected_roles: string[] | null
+  unknown_role: 'reject' | 'hold' | null
+  existing_accounts: 'link' | 'refuse' | null
+  on_deactivate: 'ignore' | 'suspend' | null
+  on_user_delete: 'delete' | 'release' | null
 }
 
 export interface ScimTokenTable {
@@ -19,6 +31,50 @@ export interface ScimTokenTable {
   created_at: Generated<Date>
   expires_at: Date | null
   revoked_at: Date | null
+  access: Defaulted<'read' | 'write'>
+  last_used_at: Generated<Date | null>
+  rotated_at: Generated<Date | null>
+  expiry_warned_days: Generated<number | null>
+}
+
+export interface OauthClientTable {
+  tenant_id: number
+  client_id: string
+  name: string
+  access: 'read' | 'write'
+  federated_issuer: string | null
+  federated_subject: string | null
+  federated_audiences: string[] | null
+  jwks_url: string | null
+  created_at: Generated<Date>
+  last_used_at: Generated<Date | null>
+  revoked_at: Generated<Date | null>
+}
+
+export interface OauthClientSecretTable {
+  tenant_id: number
+  client_id: string
+  secret_hash: Buffer
+  created_at: Generated<Date>
+  expires_at: Date
+  last_used_at: Generated<Date | null>
+  expiry_warned_days: Generated<number | null>
+}
+
+export interface OauthAccessTokenTable {
+  tenant_id: number
+  client_id: string
+  token_hash: Buffer
+  issued_at: Generated<Date>
+  expires_at: Date
+}
+
+export interface EntraIssuerTable {
+  tenant_id: number
+  entra_tenant_id: string
+  audience: string
+  app_id: string
+  created_at: Generated<Date>
 }
 
 export interface AccountTable {
@@ -26,7 +82,9 @@ export interface AccountTable {
   user_id: string
   standing: 'awaiting' | 'assigned' | 'released' | 'deleted'
   campaign_manager_id: string | null
+  endpoint: Defaulted<string>
   granted: Defaulted<string[]>
+  placeholders: Defaulted<string[]>
   email: string | null
   external_id: string | null
   create_key: string | null
@@ -100,9 +158,10 @@ export interface DirtyUserTable {
   failed: GeneratedAlways<boolean>
 }
 
-/** One row. */
+/** One row for each Campaign Manager. */
 export interface InventoryWalkTable {
-  singleton: Generated<boolean>
+  endpoint: Defaulted<string>
+  singleton: ColumnType<boolean | null, boolean | null | undefined, never>
   due_at: Date
   lease: string | null
   leased_until: Date | null
@@ -124,6 +183,7 @@ export interface InventoryAccountTable {
 export interface DriftFindingTable {
   finding_id: GeneratedAlways<string>
   walk: string
+  endpoint: Defaulted<string>
   tenant_id: number | null
   user_id: string | null
   campaign_manager_id: string | null
@@ -142,9 +202,52 @@ export interface DeclaredExtensionsTable {
   declaration: string
 }
 
+export interface AuditEntryTable {
+  tenant_id: number
+  sequence: BigInteger
+  at: Date
+  actor: string
+  request_id: string | null
+  operation: string
+  resource_type: string
+  resource_id: string | null
+  attributes: string[]
+  wanted_roles: string[] | null
+  observed_roles: string[] | null
+  result: 'ok' | 'failed' | 'unknown'
+  reason: string | null
+  detail: Json
+  previous_hash: Buffer
+  hash: Buffer
+}
+
+export interface AuditSubjectTable {
+  tenant_id: number
+  sequence: BigInteger
+  user_id: string
+  effect: 'joined' | 'left' | 'concerned'
+}
+
+/** An entry's place and hash: the newest one, or the newest that was pruned. */
+export interface AuditPlaceTable {
+  tenant_id: number
+  sequence: BigInteger
+  hash: Buffer
+}
+
+export interface AuditPersonTable {
+  tenant_id: number
+  user_id: string
+  user_name: string
+}
+
 export interface Database {
   tenant: TenantTable
   scim_token: ScimTokenTable
+  oauth_client: OauthClientTable
+  oauth_client_secret: OauthClientSecretTable
+  oauth_access_token: OauthAccessTokenTable
+  entra_issuer: EntraIssuerTable
   account: AccountTable
   scim_user: ScimUserTable
   scim_group: ResourceTable
@@ -157,4 +260,9 @@ export interface Database {
   declared_extensions: DeclaredExtensionsTable
   account_deletion: AccountDeletionTable
   deletion_hold: DeletionHoldTable
+  audit_entry: AuditEntryTable
+  audit_subject: AuditSubjectTable
+  audit_head: AuditPlaceTable
+  audit_checkpoint: AuditPlaceTable
+  audit_person: AuditPersonTable
 }

@@ -27,6 +27,15 @@ export async function inTransaction<DB, T>(
   }
 }
 
+const endings = new WeakMap<object, (() => Promise<void>)[]>()
+
+/** Has a transaction of `inTransaction` do something as the last thing before it commits, once however deep it is nested. */
+export function beforeCommit<DB>(trx: Transaction<DB>, work: () => Promise<void>): void {
+  const ending = endings.get(trx)
+  if (!ending) throw new TypeError('the transaction was not begun by inTransaction')
+  ending.push(work)
+}
+
 const isTransaction = <DB>(db: Kysely<DB>): db is Transaction<DB> => db.isTransaction
 
 async function runOnce<DB, T>(db: Kysely<DB>, run: (trx: Transaction<DB>) => Promise<T>): Promise<T> {
@@ -37,7 +46,11 @@ async function runOnce<DB, T>(db: Kysely<DB>, run: (trx: Transaction<DB>) => Pro
       .setIsolationLevel('read committed')
       .execute(async (trx) => {
         try {
-          return await run(trx)
+          const ending: (() => Promise<void>)[] = []
+          endings.set(trx, ending)
+          const result = await run(trx)
+          for (const work of ending) await work()
+          return result
         } catch (error) {
           failure = { error }
           throw error
