@@ -1,0 +1,92 @@
+{{- /* A setting's name in values to its name in the environment. */ -}}
+{{- define "campaign-manager-scim.variable" -}}
+{{- . | snakecase | upper -}}
+{{- end -}}
+
+{{- /* Which secrets a part of the service is given, by their names in values, separated by spaces. */ -}}
+{{- define "campaign-manager-scim.secretNames" -}}
+{{- if eq .component "migration" -}}
+databaseUrl
+{{- else if eq .component "reconciler" -}}
+databaseUrl campaignManagerToken encryptionKey otelExporterOtlpHeaders
+{{- else -}}
+databaseUrl campaignManagerToken encryptionKey otelExporterOtlpHeaders scimToken operatorToken
+{{- end -}}
+{{- end -}}
+
+{{- define "campaign-manager-scim.secretEnvironment" -}}
+{{- $secrets := .root.Values.secrets -}}
+{{- range splitList " " (include "campaign-manager-scim.secretNames" .) }}
+{{- if (get $secrets .).existingSecret }}
+- name: {{ include "campaign-manager-scim.variable" . }}_FILE
+  value: /etc/campaign-manager-scim/secrets/{{ include "campaign-manager-scim.variable" . }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "campaign-manager-scim.secretsVolume" -}}
+{{- $secrets := .root.Values.secrets -}}
+- name: secrets
+  projected:
+    # 0440; YAML's versions disagree about octal numbers.
+    defaultMode: 288
+    sources:
+      {{- range splitList " " (include "campaign-manager-scim.secretNames" .) }}
+      {{- $secret := get $secrets . }}
+      {{- if $secret.existingSecret }}
+      - secret:
+          name: {{ $secret.existingSecret }}
+          items:
+            - key: {{ $secret.key }}
+              path: {{ include "campaign-manager-scim.variable" . }}
+      {{- end }}
+      {{- end }}
+{{- end -}}
+
+{{- /* Numbers by way of JSON: a template would write a million as 1e+06. */ -}}
+{{- define "campaign-manager-scim.settingText" -}}
+{{- if kindIs "slice" . -}}{{ join "," . }}{{- else if kindIs "string" . -}}{{ . }}{{- else -}}{{ toJson . }}{{- end -}}
+{{- end -}}
+
+{{- define "campaign-manager-scim.settingsEnvironment" -}}
+{{- $settings := merge (dict "publicUrl" (include "campaign-manager-scim.publicUrl" .)) (omit .Values.settings "publicUrl") -}}
+{{- range $key, $value := $settings }}
+{{- $text := kindIs "invalid" $value | ternary "" (include "campaign-manager-scim.settingText" $value) }}
+{{- if $text }}
+- name: {{ include "campaign-manager-scim.variable" $key }}
+  value: {{ $text | quote }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "campaign-manager-scim.serviceEnvironment" -}}
+{{- $root := .root -}}
+- name: NODE_ENV
+  value: {{ $root.Values.production | ternary "production" "development" }}
+- name: HOST
+  value: {{ $root.Values.listenAddress | quote }}
+- name: PORT
+  value: {{ $root.Values.ports.http | int | quote }}
+- name: METRICS_PORT
+  value: {{ $root.Values.ports.metrics | int | quote }}
+- name: HTTP
+  value: {{ eq .component "reconciler" | ternary "off" "on" | quote }}
+- name: RECONCILE
+  value: {{ and (eq .component "api") (eq $root.Values.mode "split") | ternary "off" "on" | quote }}
+{{- include "campaign-manager-scim.settingsEnvironment" $root }}
+{{- if include "campaign-manager-scim.schemaExtensionsConfigMap" $root }}
+- name: SCHEMA_EXTENSIONS
+  value: /etc/campaign-manager-scim/schema-extensions/schema-extensions.json
+{{- end }}
+{{- end -}}
+
+{{- /* The ConfigMap with the operator's attributes; empty when there are none. */ -}}
+{{- define "campaign-manager-scim.schemaExtensionsConfigMap" -}}
+{{- with .Values.schemaExtensions -}}
+{{- if .declarations -}}
+{{ include "campaign-manager-scim.fullname" $ }}-schema-extensions
+{{- else -}}
+{{ .existingConfigMap }}
+{{- end -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,64 @@
+{{- define "campaign-manager-scim.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 42 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- /* 42 characters leave room for "-schema-extensions" and the like in a name of 63. */ -}}
+{{- define "campaign-manager-scim.fullname" -}}
+{{- $name := include "campaign-manager-scim.name" . -}}
+{{- $own := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) -}}
+{{- default $own .Values.fullnameOverride | trunc 42 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- /* The alerts know the service by the end of its job's name. */ -}}
+{{- define "campaign-manager-scim.job" -}}
+{{- $fullname := include "campaign-manager-scim.fullname" . -}}
+{{- hasSuffix "campaign-manager-scim" $fullname | ternary $fullname (printf "%s-campaign-manager-scim" $fullname) -}}
+{{- end -}}
+
+{{- define "campaign-manager-scim.serviceAccountName" -}}
+{{- $own := .Values.serviceAccount.create | ternary (include "campaign-manager-scim.fullname" .) "default" -}}
+{{- default $own .Values.serviceAccount.name -}}
+{{- end -}}
+
+{{- define "campaign-manager-scim.image" -}}
+{{- with .Values.image -}}
+{{- .repository -}}
+{{- if .digest -}}@{{ .digest }}{{- else -}}:{{ default $.Chart.AppVersion .tag }}{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* What the pods of the service have in common; those of the migration have another name. */ -}}
+{{- define "campaign-manager-scim.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "campaign-manager-scim.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "campaign-manager-scim.migrationSelectorLabels" -}}
+app.kubernetes.io/name: {{ include "campaign-manager-scim.name" . }}-migration
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "campaign-manager-scim.commonLabels" -}}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "campaign-manager-scim.labels" -}}
+{{ include "campaign-manager-scim.selectorLabels" . }}
+{{ include "campaign-manager-scim.commonLabels" . }}
+{{- end -}}
+
+{{- /* The address that Entra calls, without /scim/v2; empty when nothing here says it. */ -}}
+{{- define "campaign-manager-scim.publicUrl" -}}
+{{- if .Values.settings.publicUrl -}}
+{{- .Values.settings.publicUrl | trimSuffix "/" | trimSuffix "/scim/v2" -}}
+{{- else if and .Values.ingress.enabled .Values.ingress.hosts -}}
+https://{{ first .Values.ingress.hosts }}
+{{- else if and .Values.httpRoute.enabled .Values.httpRoute.hostnames -}}
+https://{{ first .Values.httpRoute.hostnames }}
+{{- end -}}
+{{- end -}}

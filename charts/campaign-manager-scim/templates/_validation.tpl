@@ -1,0 +1,155 @@
+{{- /* Combinations that cannot work. The schema bounds single values; this is about several at once. */ -}}
+{{- define "campaign-manager-scim.validate" -}}
+{{- include "campaign-manager-scim.validateSettings" . -}}
+{{- include "campaign-manager-scim.validateExtras" . -}}
+{{- include "campaign-manager-scim.validateExposure" . -}}
+{{- include "campaign-manager-scim.validateScaling" . -}}
+{{- include "campaign-manager-scim.validateMonitoring" . -}}
+{{- end -}}
+
+{{- define "campaign-manager-scim.validateSettings" -}}
+{{- $values := .Values -}}
+{{- if not $values.secrets.databaseUrl.existingSecret -}}
+{{- fail "secrets.databaseUrl.existingSecret: name the Secret with the URL of Postgres; the embedded database is not in the image" -}}
+{{- end -}}
+{{- if not $values.settings.campaignManagerUrl -}}
+{{- if $values.production -}}
+{{- fail "settings.campaignManagerUrl: must be set; production=true refuses the bundled sandbox" -}}
+{{- end -}}
+{{- if or (eq $values.mode "split") $values.api.autoscaling.enabled (gt (int $values.api.replicas) 1) -}}
+{{- fail "settings.campaignManagerUrl: every process has a bundled sandbox of its own, so without it there must be one: mode=combined, api.replicas=1 and no autoscaling" -}}
+{{- end -}}
+{{- end -}}
+{{- if and $values.production (not $values.secrets.scimToken.existingSecret) (not $values.secrets.scimToken.notNeeded) -}}
+{{- fail "secrets.scimToken.existingSecret: production=true refuses to start without any credential; name a Secret, or set secrets.scimToken.notNeeded=true once the database holds one" -}}
+{{- end -}}
+{{- if eq (int $values.ports.http) (int $values.ports.metrics) -}}
+{{- fail (printf "ports.metrics: must not be the same as ports.http (%d)" (int $values.ports.http)) -}}
+{{- end -}}
+{{- range $values.settings.protectedRoles -}}
+{{- if eq (lower .) (lower $values.settings.placeholderRole) -}}
+{{- fail (printf "settings.protectedRoles: must not contain settings.placeholderRole (%s)" $values.settings.placeholderRole) -}}
+{{- end -}}
+{{- if contains "," . -}}
+{{- fail (printf "settings.protectedRoles: a role's name must not contain a comma (%s)" .) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $values.schemaExtensions.declarations $values.schemaExtensions.existingConfigMap -}}
+{{- fail "schemaExtensions: declarations and existingConfigMap are mutually exclusive" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "campaign-manager-scim.validateExtras" -}}
+{{- $values := .Values -}}
+{{- $reserved := dict "HOST" "listenAddress" "PORT" "ports.http" "METRICS_PORT" "ports.metrics" "HTTP" "mode" "RECONCILE" "mode" "NODE_ENV" "production" "SCHEMA_EXTENSIONS" "schemaExtensions" -}}
+{{- range $key := keys $values.settings -}}
+{{- $_ := set $reserved (include "campaign-manager-scim.variable" $key) (print "settings." $key) -}}
+{{- end -}}
+{{- range $key := keys $values.secrets -}}
+{{- $variable := include "campaign-manager-scim.variable" $key -}}
+{{- $_ := set $reserved $variable (printf "secrets.%s.existingSecret" $key) -}}
+{{- $_ := set $reserved (print $variable "_FILE") (printf "secrets.%s.existingSecret" $key) -}}
+{{- end -}}
+{{- range $values.extraEnv -}}
+{{- if hasKey $reserved .name -}}
+{{- fail (printf "extraEnv: must not set %s; use %s" .name (get $reserved .name)) -}}
+{{- end -}}
+{{- end -}}
+{{- range $values.extraVolumes -}}
+{{- if has .name (list "tmp" "secrets" "schema-extensions") -}}
+{{- fail (printf "extraVolumes: the name %s is the chart's own" .name) -}}
+{{- end -}}
+{{- end -}}
+{{- range $label := keys $values.podLabels -}}
+{{- if has $label (list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component") -}}
+{{- fail (printf "podLabels: must not set %s, by which the pods are found" $label) -}}
+{{- end -}}
+{{- end -}}
+{{- if and (not $values.serviceAccount.create) $values.serviceAccount.annotations -}}
+{{- fail "serviceAccount.annotations: have no effect on a ServiceAccount that the chart does not create" -}}
+{{- end -}}
+{{- if lt (int $values.drain.terminationGracePeriodSeconds) (add (int $values.drain.preStopSleepSeconds) 10) -}}
+{{- fail (printf "drain.terminationGracePeriodSeconds: must be at least drain.preStopSleepSeconds + 10 (%d), or the service is killed before it has stopped" (add (int $values.drain.preStopSleepSeconds) 10)) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "campaign-manager-scim.validateExposure" -}}
+{{- $values := .Values -}}
+{{- if and $values.ingress.enabled (not $values.ingress.hosts) -}}
+{{- fail "ingress.hosts: name at least one host; an Ingress without one answers for every name" -}}
+{{- end -}}
+{{- if and $values.httpRoute.enabled (not $values.httpRoute.parentRefs) -}}
+{{- fail "httpRoute.parentRefs: name the Gateway; a route without one is attached to nothing" -}}
+{{- end -}}
+{{- if and (or $values.ingress.enabled $values.httpRoute.enabled) (not $values.publicPaths) -}}
+{{- fail "publicPaths: name at least one path, or nothing is let through" -}}
+{{- end -}}
+{{- if $values.networkPolicy.enabled -}}
+{{- if not $values.networkPolicy.gatewayPeers -}}
+{{- fail "networkPolicy.gatewayPeers: name who may reach the HTTP port, or nobody can" -}}
+{{- end -}}
+{{- if not $values.networkPolicy.dnsPeers -}}
+{{- fail "networkPolicy.dnsPeers: say where DNS is; a rule without peers would allow everything" -}}
+{{- end -}}
+{{- if and (or $values.serviceMonitor.enabled $values.podMonitor.enabled) (not $values.networkPolicy.prometheusPeers) -}}
+{{- fail "networkPolicy.prometheusPeers: name who may reach the metrics port, or Prometheus cannot" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "campaign-manager-scim.validateScaling" -}}
+{{- $values := .Values -}}
+{{- $scaling := $values.api.autoscaling -}}
+{{- if $scaling.enabled -}}
+{{- if gt (int $scaling.minReplicas) (int $scaling.maxReplicas) -}}
+{{- fail (printf "api.autoscaling: minReplicas (%d) must not be above maxReplicas (%d)" (int $scaling.minReplicas) (int $scaling.maxReplicas)) -}}
+{{- end -}}
+{{- if not (or $scaling.targetCPUUtilizationPercentage $scaling.targetMemoryUtilizationPercentage) -}}
+{{- fail "api.autoscaling: needs targetCPUUtilizationPercentage or targetMemoryUtilizationPercentage" -}}
+{{- end -}}
+{{- $requests := dig "requests" (dict) $values.api.resources -}}
+{{- range $resource, $percent := dict "cpu" $scaling.targetCPUUtilizationPercentage "memory" $scaling.targetMemoryUtilizationPercentage -}}
+{{- if and $percent (not (hasKey $requests $resource)) -}}
+{{- fail (printf "api.resources.requests.%s: must be set, because api.autoscaling is a percentage of it" $resource) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $fewest := $scaling.enabled | ternary (int $scaling.minReplicas) (int $values.api.replicas) -}}
+{{- include "campaign-manager-scim.validateBudget" (dict "part" "api" "budget" $values.api.podDisruptionBudget "fewest" $fewest) -}}
+{{- if eq $values.mode "split" -}}
+{{- include "campaign-manager-scim.validateBudget" (dict "part" "reconciler" "budget" $values.reconciler.podDisruptionBudget "fewest" (int $values.reconciler.replicas)) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "campaign-manager-scim.validateBudget" -}}
+{{- $path := printf "%s.podDisruptionBudget" .part -}}
+{{- if .budget.enabled -}}
+{{- $stay := toString .budget.minAvailable -}}
+{{- $go := toString .budget.maxUnavailable -}}
+{{- if and (ne $stay "") (ne $go "") -}}
+{{- fail (printf "%s: minAvailable and maxUnavailable are mutually exclusive; set the other one to ''" $path) -}}
+{{- end -}}
+{{- if and (eq $stay "") (eq $go "") -}}
+{{- fail (printf "%s: needs minAvailable or maxUnavailable" $path) -}}
+{{- end -}}
+{{- if or (has $go (list "0" "0%")) (eq $stay "100%") (and (regexMatch "^[0-9]+$" $stay) (ge (int $stay) (int .fewest))) -}}
+{{- fail (printf "%s: no pod of %d could ever be evicted, so no node could be drained; allow one, or disable it" $path (int .fewest)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "campaign-manager-scim.validateMonitoring" -}}
+{{- $values := .Values -}}
+{{- if and $values.serviceMonitor.enabled $values.podMonitor.enabled -}}
+{{- fail "serviceMonitor, podMonitor: enable one of them, or every process is counted twice" -}}
+{{- end -}}
+{{- $alerts := list -}}
+{{- range (.Files.Get "files/alerts.yaml" | fromYaml).groups -}}
+{{- range .rules -}}{{- $alerts = append $alerts .alert -}}{{- end -}}
+{{- end -}}
+{{- range $values.prometheusRule.disabledAlerts -}}
+{{- if not (has . $alerts) -}}
+{{- fail (printf "prometheusRule.disabledAlerts: there is no alert %s" .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}

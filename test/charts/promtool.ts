@@ -1,0 +1,36 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse } from 'yaml'
+import { CHART } from './helm.ts'
+
+export const ALERTS_FILE = join(CHART, 'files/alerts.yaml')
+
+export interface AlertRule {
+  readonly alert: string
+  readonly expr: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly annotations: {
+    readonly summary: string
+    readonly description: string
+    readonly runbook_url: string
+  }
+}
+
+export function alertRules(): AlertRule[] {
+  const { groups } = parse(readFileSync(ALERTS_FILE, 'utf8')) as { groups: { rules: AlertRule[] }[] }
+  return groups.flatMap(({ rules }) => rules)
+}
+
+export function promtool(...args: string[]): { status: number | null; output: string } {
+  const { error, status, stdout, stderr } = spawnSync('promtool', args, { encoding: 'utf8' })
+  if (error) {
+    throw new Error(
+      'promtool is not on the PATH: install Prometheus (Debian: "apt-get install prometheus")',
+      {
+        cause: error,
+      },
+    )
+  }
+  return { status, output: stdout + stderr }
+}
