@@ -7,6 +7,8 @@ import type { DirectoryHistory, Window } from './history.ts'
 interface Write {
   readonly record: RequestRecord
   readonly email: string
+  /** Since when the account has been there. */
+  readonly accountSince: number
   /** When the attempt that made it looked at the account first, and when it took effect. */
   readonly attempt: Window
   readonly before: readonly string[]
@@ -27,6 +29,7 @@ export class AccountWatch {
   readonly writes: Write[] = []
   readonly #state: SandboxState
   readonly #emailOfId = new Map<string, string>()
+  readonly #since = new Map<string, number>()
   readonly #rolesOf = new Map<string, readonly string[]>()
   readonly #byHand = new Map<string, Set<string>>()
   /** The requests about each address since its last write. */
@@ -76,9 +79,11 @@ export class AccountWatch {
     const email = this.#emailOf(record)
     if (email === undefined) throw new Error(`a write to an account of no address: ${record.path}`)
     const now = performance.now()
+    if (record.userId !== undefined && !this.#since.has(record.userId)) this.#since.set(record.userId, now)
     this.writes.push({
       record,
       email,
+      accountSince: this.#since.get(record.userId ?? '') ?? now,
       attempt: { from: beginningOf(this.#requests.get(email) ?? [], record) ?? now, to: now },
       before: this.#rolesOf.get(email) ?? [],
       asked: record.roles ?? [],
@@ -155,10 +160,13 @@ export function judgeWrites(
       if (wanted.some((window) => meets(window, during))) continue
       describe(`grants ${role}, which was wanted ${wanted.map(show).join(', ') || 'never'}`)
     }
+    // The account of somebody who was deleted goes with that user, although the same person is there anew meanwhile.
+    const holders =
+      record.method === 'DELETE' ? ids.filter((id) => !history.isCreatedAfter(id, write.accountSince)) : ids
     for (const role of before) {
       if (role === placeholder || asked.includes(role) || byHand.includes(role)) continue
       removals += 1
-      const wanted = ids.flatMap((id) => history.certainlyWanted(id, role))
+      const wanted = holders.flatMap((id) => history.certainlyWanted(id, role))
       const throughout = wanted.find(({ from, to }) => from <= during.from && to >= during.to)
       if (throughout) describe(`takes away ${role}, which was wanted ${show(throughout)}`)
     }

@@ -113,6 +113,7 @@ export class DirectoryClient {
     if (typeof id !== 'string') return this.#misanswered('POST /Users', answer)
     person.userId = id
     person.userIds.push(id)
+    this.#directory.history.userCreated(id, spanOf(settled))
     person.active = true
     person.reactivated = false
   }

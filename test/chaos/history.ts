@@ -43,6 +43,7 @@ export class DirectoryHistory {
   readonly #left = new Map<string, Span[]>()
   readonly #emptied = new Map<string, (Span & { except: ReadonlySet<string> })[]>()
   readonly #usersGone = new Map<string, Span[]>()
+  readonly #usersMade = new Map<string, Span>()
   readonly #names = new Map<string, (Span & { name: string })[]>()
 
   joined(groupId: string, userId: string, span: Span): void {
@@ -56,6 +57,14 @@ export class DirectoryHistory {
   /** Everybody left, but those. */
   emptied(groupId: string, span: Span, except: Iterable<string> = []): void {
     listOf(this.#emptied, groupId).push({ ...span, except: new Set(except) })
+  }
+
+  userCreated(userId: string, span: Span): void {
+    this.#usersMade.set(userId, span)
+  }
+
+  isCreatedAfter(userId: string, time: number): boolean {
+    return (this.#usersMade.get(userId)?.from ?? 0) > time
   }
 
   userDeleted(userId: string, span: Span): void {

@@ -71,7 +71,7 @@ t.test('tenants and tokens: created, listed, used, revoked', async (t) => {
   const { id, token } = JSON.parse((await callCommand(create, env)).stdout)
   const listed = await callCommand(['token', 'list'], env)
   t.match(listed.stdout, new RegExp(`acme +${id} +entra`))
-  t.notMatch(listed.stdout, token.split('_')[2], 'a token is shown once')
+  t.notMatch(listed.stdout, token.slice(-43), 'a token is shown once')
 
   const service = startCommand(t, ['serve'], { ...env, PORT: '0' })
   const [, address = ''] = await service.printed(/(http:\/\/\S+)\/scim\/v2/)

@@ -9,7 +9,7 @@ import { layOut } from '../../src/cli/demo/lay-out.ts'
 import { createPaint } from '../../src/cli/demo/paint.ts'
 import { exitStatus, type PlayedFlow, playFlows } from '../../src/cli/demo/play.ts'
 import { createPrinter } from '../../src/cli/demo/print.ts'
-import { runCommand, startCommand } from '../support/command.ts'
+import { callCommand, runCommand, startCommand } from '../support/command.ts'
 import { startTestService } from '../support/service.ts'
 
 /** What would break the demonstration, or show in it, if it used the settings of whoever runs it. */
@@ -86,7 +86,7 @@ t.test('a reader that goes away stops it as well', async (t) => {
 })
 
 t.test('an unknown option is wrong use', async (t) => {
-  t.match(await runCommand(t, ['demo', '--fast']), { status: 2, stderr: /--fast/ })
+  t.match(await callCommand(['demo', '--fast']), { status: 2, stderr: /--fast/ })
 })
 
 const setup = async (t: Test) => {

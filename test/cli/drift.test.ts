@@ -52,6 +52,7 @@ t.test('what differs is listed, and changed only with --repair', async (t) => {
   t.equal(json.status, 1)
   t.strictSame(JSON.parse(json.stdout), [
     {
+      campaignManager: null,
       kind: 'disabled',
       tenant: 'default',
       userId: actor.idOf('ann'),
@@ -61,6 +62,7 @@ t.test('what differs is listed, and changed only with --repair', async (t) => {
       marked: false,
     },
     {
+      campaignManager: null,
       kind: 'orphan',
       tenant: null,
       userId: null,

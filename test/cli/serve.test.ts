@@ -1,5 +1,5 @@
 import t from 'tap'
-import { startCommand } from '../support/command.ts'
+import { callCommand, startCommand } from '../support/command.ts'
 import { createDatabase, openDatabase } from '../support/database.ts'
 import { addMembers, groupBody, scimClient, userBody } from '../support/scim-client.ts'
 
@@ -42,7 +42,7 @@ t.test('production does not start without a credential', async (t) => {
     CAMPAIGN_MANAGER_URL: 'http://127.0.0.1:1',
     PORT: '0',
   }
-  const { status, stderr } = await startCommand(t, ['serve'], env).ended
+  const { status, stderr } = await callCommand(['serve'], env)
   t.equal(status, 2)
   t.match(stderr, /^SCIM_TOKEN: must be set with NODE_ENV=production/)
 })

@@ -8,7 +8,7 @@ import { filtersOf } from '../scim/generated-filters.ts'
 import { openDatabase } from '../support/database.ts'
 import { BASE, fillDirectory, types } from './generated-directory.ts'
 
-const RUNS = Number(process.env.FILTER_RUNS ?? 600)
+const RUNS = Number(process.env.FILTER_RUNS ?? 300)
 
 function valuesOf(
   resources: readonly JsonObject[],

@@ -333,13 +333,14 @@ t.test('an inventory that shows nobody deletes nothing and creates nothing', asy
           db,
           campaignManager: { listAccounts: async () => ({ accounts: [], nextPageToken: undefined }) },
           roleCatalog: { get: async () => [] },
-          placeholderRole: PLACEHOLDER,
-          policies: {
+          policiesOf: async () => ({
+            placeholderRole: PLACEHOLDER,
             protectedRoles: [],
+            unknownRole: 'reject',
             existingAccounts: 'link',
             onDeactivate: 'ignore',
             onUserDelete: 'delete',
-          },
+          }),
         },
         held,
         place,

@@ -72,6 +72,26 @@ t.test('the shapes in which clients change members', async (t) => {
       [{ op: 'REMOVE', path: `${group}:Members[Value Eq "${cid}"]` }],
       ['ann', 'bob'],
     ],
+    [
+      'by userName in a list',
+      [{ op: 'add', path: 'members', value: [{ value: userNameOf('cid') }] }],
+      ['ann', 'bob', 'cid'],
+    ],
+    [
+      'by userName in a path',
+      [{ op: 'remove', path: `members[value eq "${userNameOf('cid')}"]` }],
+      ['ann', 'bob'],
+    ],
+    [
+      'by e-mail in a list',
+      [{ op: 'Add', path: 'members', value: [{ value: emailOf('cid') }] }],
+      ['ann', 'bob', 'cid'],
+    ],
+    [
+      'by e-mail in a list, to be removed',
+      [{ op: 'Remove', path: 'members', value: [{ value: emailOf('cid') }] }],
+      ['ann', 'bob'],
+    ],
     ['all of them', [{ op: 'remove', path: 'members' }], []],
   ]
   let members: string[] = []

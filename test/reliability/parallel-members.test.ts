@@ -1,4 +1,4 @@
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { openDatabase } from '../support/database.ts'
 import { type ListeningSandbox, startSandbox } from '../support/sandbox.ts'
 import {
@@ -22,7 +22,7 @@ interface Twins {
   readonly query: (text: string, values?: unknown[]) => Promise<Record<string, unknown>[]>
 }
 
-async function startTwins(t: Test): Promise<Twins> {
+async function startTwins(): Promise<Twins> {
   const { url, pool } = await openDatabase(t)
   const sandbox = await startSandbox(t)
   const options = { databaseUrl: url, campaignManagerUrl: sandbox.url }
@@ -74,11 +74,12 @@ const deadlocks = async ({ query }: Twins) =>
     (await query('select deadlocks from pg_stat_database where datname = current_database()'))[0]?.deadlocks,
   )
 
+const twins = await startTwins()
+
 t.test('fifty people join one group at once through two processes, and leave it at once', async (t) => {
-  const twins = await startTwins(t)
   const { scims, sandbox } = twins
   const ids = await createPeople(twins, 'person', 50)
-  const group = await createGroup(twins, 'Campaign Editor')
+  const group = await createGroup(twins, 'Agents')
 
   const joins = await Promise.all(
     ids.map((id, index) => pick(scims, index)('PATCH', `/Groups/${group}`, addMembers(id))),
@@ -88,7 +89,7 @@ t.test('fifty people join one group at once through two processes, and leave it 
   await converged(twins)
   const accounts = sandbox.state.users()
   t.equal(accounts.length, 50)
-  t.same([...new Set(accounts.map(({ roles }) => roles.join()))], ['Campaign Editor'])
+  t.same([...new Set(accounts.map(({ roles }) => roles.join()))], ['Agents'])
 
   const leaves = await Promise.all(
     ids.map((id, index) => pick(scims, index)('PATCH', `/Groups/${group}`, removeMembers(id))),
@@ -103,7 +104,7 @@ t.test('fifty people join one group at once through two processes, and leave it 
 
 const ROLES = ['Campaign Editor', 'Campaign Viewer', 'Campaign Approver'] as const
 const CLIENTS = 8
-const ROUNDS = 12
+const ROUNDS = 8
 
 /** mulberry32: the same storm for the same seed. */
 function randomOf(seed: number): (below: number) => number {
@@ -176,7 +177,6 @@ async function watchPairs(
 }
 
 t.test('a storm of additions and removals through two processes', async (t) => {
-  const twins = await startTwins(t)
   const { scims, sandbox } = twins
   const ids = await createPeople(twins, 'storm', CLIENTS * 3)
   const groups = await Promise.all(ROLES.map((role) => createGroup(twins, role)))

@@ -218,7 +218,7 @@ t.test('connections that Postgres ends during requests lose nothing that was ack
     return id
   }
 
-  const names = Array.from({ length: 60 }, (_, index) => `person-${index}`)
+  const names = Array.from({ length: 36 }, (_, index) => `person-${index}`)
   const lanes = Array.from({ length: 6 }, async (_, lane) => {
     const ids: string[] = []
     for (const name of names.filter((_, index) => index % 6 === lane)) ids.push(await provision(name))

@@ -55,6 +55,8 @@ export async function startTestService(t: Test, options: TestServiceOptions = {}
       CAMPAIGN_MANAGER_URL: campaignManagerUrl,
       CAMPAIGN_MANAGER_TOKEN,
       CAMPAIGN_MANAGER_RATE: '0',
+      // Each at work takes a connection to Postgres, and to open one takes longer than what it is for.
+      CAMPAIGN_MANAGER_CONCURRENCY: '3',
       SCIM_TOKEN,
       RECONCILE: 'off',
       RESYNC_INTERVAL_SECONDS: '0',

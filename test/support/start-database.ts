@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
 import { migrateDatabase } from '../../src/db/migrate.ts'
+import { resetScript } from './reset-script.ts'
 import {
   abandonedRuns,
   databaseUrl,
@@ -38,7 +39,10 @@ if (process.env.TEST_DATABASE_URL) {
 await writeTestRun(run)
 
 await withServer(run.url, (client) => client.query(`create database "${run.template}"`))
-await migrateDatabase({ url: databaseUrl(run.url, run.template), folder: migrations, log })
+const templateUrl = databaseUrl(run.url, run.template)
+await migrateDatabase({ url: templateUrl, folder: migrations, log })
+const reset = await withServer(templateUrl, resetScript)
+await writeTestRun({ ...run, ...(reset !== undefined && { reset }) })
 // A template somebody is connected to cannot be cloned.
 await withServer(run.url, (client) =>
   client.query(`alter database "${run.template}" allow_connections false`),

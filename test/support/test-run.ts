@@ -9,6 +9,8 @@ export type TestRun = {
   /** Starts the name of every database of this run. */
   prefix: string
   template: string
+  /** SQL that makes a used clone what the template is; none where we may not switch triggers off. */
+  reset?: string
   /** Of the server's maintenance database; unknown until it is up. */
   url?: string
   /** The folder of the server that this run started; none when it was given one. */
@@ -54,9 +56,14 @@ export async function endTestRun(of: number): Promise<void> {
   await rm(path(of), { force: true })
 }
 
-export async function withServer<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
+export async function openServer(url: string): Promise<pg.Client> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
+  return client
+}
+
+export async function withServer<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = await openServer(url)
   try {
     return await use(client)
   } finally {
