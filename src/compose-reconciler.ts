@@ -1,17 +1,20 @@
 import type { Kysely } from 'kysely'
-import type { CampaignManager } from './campaign-manager/client.ts'
-import type { RoleCatalog } from './campaign-manager/role-catalog.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
+import type { TenantConnections, TenantUse } from './connect-tenants.ts'
 import type { Database } from './db/tables.ts'
 import type { Logger } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { createDeletionGuard } from './provisioning/deletion-guard.ts'
 import { takeInventoryStep } from './provisioning/inventory-step.ts'
 import { reconcileUser } from './provisioning/reconcile-user.ts'
+import type { Claim } from './reconcile/dirty-set.ts'
+import { WalkPostponedError } from './reconcile/inventory-walk.ts'
 import { createResync, type Resync } from './reconcile/resync.ts'
 import { createRoleWatch } from './reconcile/role-watch.ts'
+import { listTenantStates } from './reconcile/tenant-states.ts'
 import { createWorker, type Duty, type Worker } from './reconcile/worker.ts'
+import { TenantUnusableError } from './tenant-campaign-manager.ts'
 
 export interface ReconcilerParts {
   readonly config: Config
@@ -19,8 +22,7 @@ export interface ReconcilerParts {
   readonly log: Logger
   readonly db: Kysely<Database>
   readonly metrics: Metrics
-  readonly campaignManager: CampaignManager
-  readonly roleCatalog: RoleCatalog
+  readonly tenants: TenantConnections
 }
 
 export interface Reconciler {
@@ -38,7 +40,7 @@ const POLL_MS = 500
 
 /** Builds what makes Campaign Manager agree with the directory; nothing of it runs yet. */
 export function composeReconciler(parts: ReconcilerParts): Reconciler {
-  const { config, clock, log, db, metrics, campaignManager, roleCatalog } = parts
+  const { config, clock, log, db, metrics, tenants } = parts
   const mayDelete = createDeletionGuard({
     db,
     limits: { count: config.deletionGuardCount, percent: config.deletionGuardPercent },
@@ -50,23 +52,27 @@ export function composeReconciler(parts: ReconcilerParts): Reconciler {
     log,
   })
 
+  /** By the settings of now, which may have changed since the claim: what was read for it goes on with these alone. */
+  const attempt = (claim: Claim, tenant: TenantUse) =>
+    reconcileUser(
+      {
+        db,
+        campaignManager: tenant.campaignManager,
+        roleCatalog: tenant.roleCatalog,
+        placeholderRole: tenant.policies.placeholderRole,
+        policies: tenant.policies,
+        mayDelete: (tenantId) => mayDelete(tenantId, tenant.policies.onUserDelete === 'delete'),
+        log,
+        onRoleChange: metrics.roleChange,
+        onDrift: metrics.drift,
+      },
+      { ...claim, settingsVersion: tenant.version, endpoint: tenant.endpoint },
+    )
+
   const worker = createWorker({
     db,
-    attempt: (claim) =>
-      reconcileUser(
-        {
-          db,
-          campaignManager,
-          roleCatalog,
-          placeholderRole: config.placeholderRole,
-          policies: config,
-          mayDelete,
-          log,
-          onRoleChange: metrics.roleChange,
-          onDrift: metrics.drift,
-        },
-        claim,
-      ),
+    attempt: (claim) => tenants.use(claim.tenantId, (tenant) => attempt(claim, tenant)),
+    lines: (served) => tenants.lines(served),
     concurrency: config.campaignManagerConcurrency,
     pollMs: POLL_MS,
     parkedMs: PARKED_MS,
@@ -79,7 +85,12 @@ export function composeReconciler(parts: ReconcilerParts): Reconciler {
   const roleWatch = createRoleWatch({
     db,
     reasons: ['role_unknown', 'placeholder_missing'],
-    listRoles: () => roleCatalog.get(),
+    sources: async () =>
+      [...(await tenants.lines(await listTenantStates(db)))].map(([line, tenantIds]) => ({
+        line,
+        tenantIds,
+        listRoles: () => tenants.use(tenantIds[0] ?? 0, ({ roleCatalog }) => roleCatalog.get()),
+      })),
     intervalMs: Math.max(ROLE_WATCH_MS, config.roleCacheSeconds * 1000),
     onDirty: worker.wake,
     log,
@@ -88,11 +99,15 @@ export function composeReconciler(parts: ReconcilerParts): Reconciler {
     db,
     intervalSeconds: config.resyncIntervalSeconds,
     takeStep: (walk, place) =>
-      takeInventoryStep(
-        { db, campaignManager, roleCatalog, placeholderRole: config.placeholderRole, policies: config },
-        walk,
-        place,
-      ),
+      tenants
+        .useEndpoint(walk.endpoint, ({ line, campaignManager, roleCatalog }) => {
+          if (worker.isPaused(line)) throw new WalkPostponedError('the circuit breaker is open')
+          const { policiesOf } = tenants
+          return takeInventoryStep({ db, campaignManager, roleCatalog, policiesOf }, walk, place)
+        })
+        .catch((error) => {
+          throw error instanceof TenantUnusableError ? new WalkPostponedError(error.message) : error
+        }),
     onDrift: metrics.drift,
     onDirty: worker.wake,
     log,

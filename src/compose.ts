@@ -1,11 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
+import packageJson from '../package.json' with { type: 'json' }
 import { createAuthenticator } from './access/authenticate.ts'
-import { expiringTokens } from './access/tokens.ts'
+import { createFindEntraKeys } from './access/entra-keys.ts'
+import { entraTokens } from './access/entra-tokens.ts'
+import { fetchJson, KeysUnavailable } from './access/jwks-fetch.ts'
+import { oauthAccessTokens } from './access/oauth-access.ts'
+import { createFindKeys } from './access/oauth-authenticate.ts'
+import { expiringClients } from './access/oauth-expiry.ts'
+import { createGrantAccess } from './access/oauth-tokens.ts'
+import { createExpiryWatch, expiringTokens } from './access/token-expiry.ts'
+import { createTokenUse } from './access/token-use.ts'
+import { createHeadLog } from './audit/head-log.ts'
+import { createRetention } from './audit/retention.ts'
 import type { Clock } from './clock.ts'
 import { composeReconciler } from './compose-reconciler.ts'
 import type { Config } from './config.ts'
-import { connectCampaignManager } from './connect-campaign-manager.ts'
+import { connectTenants } from './connect-tenants.ts'
 import { connect } from './db/connect.ts'
 import { isRetryable, isUnavailable } from './db/errors.ts'
 import { checkSchema } from './db/migrate.ts'
@@ -17,19 +28,22 @@ import { countHeld } from './directory/deletion-holds.ts'
 import { refoldExtensions } from './directory/refold.ts'
 import { resourceStore } from './directory/resources.ts'
 import { createCursors } from './http/cursors.ts'
+import { createFailureLimit } from './http/failure-limit.ts'
 import { type CursorContent, createLists } from './http/lists.ts'
 import { createBaseUrl } from './http/present.ts'
+import { createRequestRate } from './http/request-rate.ts'
 import { scimResources } from './http/scim-resources.ts'
 import { createHttpServer, createMetricsServer } from './http/server.ts'
 import type { Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import type { ProvisioningContext } from './provisioning/context.ts'
-import { checkGroupName } from './provisioning/group-name.ts'
 import { together } from './provisioning/together.ts'
 import { measureBacklog } from './reconcile/backlog.ts'
 import type { Resync } from './reconcile/resync.ts'
 import type { Duty, Worker } from './reconcile/worker.ts'
 import { createResourceTypes } from './scim/resource-types.ts'
+import { createEncryptionKeys } from './sealed-secret.ts'
+import { checkTenantGroupName } from './tenant-group-name.ts'
 
 export interface ServiceParts {
   /** As loaded, with `databaseUrl` and `campaignManagerUrl` filled in. */
@@ -53,6 +67,8 @@ export interface Service {
 
 /** How long Entra's request may wait for the role list, when a group is created or renamed. */
 const ROLE_LIST_PATIENCE_MS = 3000
+/** How often to look for tokens that are about to expire. */
+const EXPIRY_WATCH_MS = 3_600_000
 /** What a stop waits for, at most; together less than the 9.5 s after which the process ends all the same. */
 const RECONCILE_PATIENCE_MS = 3500
 const REQUEST_PATIENCE_MS = 2000
@@ -73,23 +89,28 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
 
   const metrics: Metrics = createMetrics({
     readStore: async () => {
-      const [backlog, accounts, inactiveWithAccess, deletionsHeld, credentials] = await Promise.all([
+      const [backlog, accounts, inactiveWithAccess, deletionsHeld, tokens, clients] = await Promise.all([
         measureBacklog(db),
         countByStanding(db),
-        config.onDeactivate === 'ignore' ? countInactiveWithAccess(db) : 0,
+        countInactiveWithAccess(db, config.onDeactivate),
         countHeld(db),
         expiringTokens(db),
+        expiringClients(db),
       ])
-      return { ...backlog, accounts, inactiveWithAccess, deletionsHeld, credentials }
+      return { ...backlog, accounts, inactiveWithAccess, deletionsHeld, credentials: [...tokens, ...clients] }
     },
     circuitOpen: () => worker.circuitOpen,
     credentialsRefused: () => worker.credentialsRefused,
+    tenantsUnusable: () => tenants.unusable,
     onError: (error) => log.warn({ err: error }, 'the metrics that are read from the database are stale'),
   })
 
-  const { campaignManager, roleCatalog } = connectCampaignManager({
+  const tenants = connectTenants({
+    db,
     config,
+    encryptionKeys: createEncryptionKeys(config.encryptionKey),
     clock,
+    log,
     observe: metrics.campaignManagerRequest,
     closing: closing.signal,
   })
@@ -99,9 +120,13 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
     log,
     db,
     metrics,
-    campaignManager,
-    roleCatalog,
+    tenants,
   })
+
+  const headLog = createHeadLog({ db, log })
+  const expiryWatch = createExpiryWatch({ db, intervalMs: EXPIRY_WATCH_MS, log })
+  const tokenUse = createTokenUse({ db, now: clock.now, log })
+  const retention = createRetention({ db, days: config.auditRetentionDays, log })
 
   const types = createResourceTypes(config.schemaExtensions)
   for (const type of [types.user, types.group]) {
@@ -114,22 +139,26 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
     groups: resourceStore(types.group),
     log,
     onDirty: worker.wake,
-    checkGroupName: (displayName) =>
-      checkGroupName(
-        {
-          roleCatalog,
-          placeholderRole: config.placeholderRole,
-          protectedRoles: config.protectedRoles,
-          unknownRole: config.unknownRole,
-          patience: () => delay(ROLE_LIST_PATIENCE_MS, undefined, { ref: false }),
-          log,
-        },
+    checkGroupName: (tenantId, displayName) =>
+      checkTenantGroupName(
+        tenants,
+        { patience: () => delay(ROLE_LIST_PATIENCE_MS, undefined, { ref: false }), log },
+        tenantId,
         displayName,
       ),
   }
 
+  const mayComeBack = (error: unknown): boolean =>
+    isUnavailable(error) ||
+    isRetryable(error) ||
+    error instanceof RetryTransaction ||
+    error instanceof KeysUnavailable
+  const baseUrl = createBaseUrl(config.publicUrl)
+  const failureLimit = createFailureLimit({ monotonic: clock.monotonic })
+
   const http = await createHttpServer({
     log,
+    version: packageJson.version,
     trustProxy: config.trustProxy,
     probes: {
       notReady: async () => {
@@ -146,16 +175,39 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
       },
     },
     scim: {
-      authenticate: createAuthenticator({ db, scimToken: config.scimToken }),
+      authenticate: createAuthenticator({
+        db,
+        scimToken: config.scimToken,
+        onTokenUse: tokenUse.note,
+        kinds: [
+          oauthAccessTokens(db),
+          entraTokens({
+            db,
+            findKeys: createFindEntraKeys(config.entraAuthority, fetchJson, clock.now),
+            now: clock.now,
+          }),
+        ],
+      }),
       onAuthFailure: metrics.authFailure,
+      failureLimit,
+      rate:
+        config.scimRate > 0
+          ? createRequestRate({ perSecond: config.scimRate, monotonic: clock.monotonic })
+          : undefined,
       types,
       resources: scimResources(provisioning),
       list: createLists(db, createCursors<CursorContent>(serviceKey(db, 'cursor'), clock.now)),
       isAway: isUnavailable,
       together: (work) => together(provisioning, (context) => work(scimResources(context))),
-      baseUrl: createBaseUrl(config.publicUrl),
-      isUnavailable: (error) =>
-        isUnavailable(error) || isRetryable(error) || error instanceof RetryTransaction,
+      baseUrl,
+      isUnavailable: mayComeBack,
+    },
+    oauth: {
+      grantAccess: createGrantAccess({ db, findKeys: createFindKeys(fetchJson, clock.now), now: clock.now }),
+      onAuthFailure: metrics.authFailure,
+      failureLimit,
+      baseUrl,
+      isUnavailable: mayComeBack,
     },
     metrics: config.metricsPort === undefined ? metrics.scrape : undefined,
     onResponse: metrics.httpRequest,
@@ -171,24 +223,34 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
     roleWatch,
     metrics,
     start() {
+      headLog.start()
+      expiryWatch.start()
       if (!config.reconcile) return
+      retention.start()
       worker.start()
       resync.start()
       roleWatch.start()
     },
     async stop() {
       stopping = true
-      await within(RECONCILE_PATIENCE_MS, Promise.all([resync.stop(), roleWatch.stop(), worker.stop()]))
+      await within(
+        RECONCILE_PATIENCE_MS,
+        Promise.all([retention.stop(), resync.stop(), roleWatch.stop(), worker.stop()]),
+      )
       // What is still under way is broken off, and so gives its users back, for this or another process to begin anew.
       closing.abort()
-      await campaignManager.close()
+      await tenants.close()
       await within(GIVE_BACK_PATIENCE_MS, worker.stop())
       const closed = Promise.all([http.close(), metricsServer?.close()])
       await within(REQUEST_PATIENCE_MS, closed)
       // A client that never finishes its request must not keep the process.
       http.server.closeAllConnections()
       metricsServer?.server.closeAllConnections()
-      await within(GIVE_BACK_PATIENCE_MS, closed)
+      // What the last of all that told is in the log as well.
+      await within(
+        GIVE_BACK_PATIENCE_MS,
+        Promise.all([closed, headLog.stop(), expiryWatch.stop(), tokenUse.flush()]),
+      )
       await within(GIVE_BACK_PATIENCE_MS, closeDatabase())
     },
   }

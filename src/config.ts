@@ -1,8 +1,10 @@
 import { BlockList, isIP } from 'node:net'
 import { FormatRegistry, type Static, type TSchema, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
+import { isKeyUrl } from './access/jwks-url.ts'
 import { readSchemaExtensionsFile } from './schema-extensions.ts'
 import type { SchemaExtension } from './scim/schema-extension.ts'
+import { parseEncryptionKeys } from './sealed-secret.ts'
 
 /** `must` ends the sentence "NAME: must …" of a fault. */
 const integer = (minimum: number, maximum: number) =>
@@ -18,12 +20,19 @@ const onOff = (fallback: boolean) => Type.Boolean({ default: fallback, must: 'be
 
 const secret = (pattern: string, must: string) => Type.Optional(Type.String({ secret: true, pattern, must }))
 
+const BASE_URL = {
+  format: 'base-url',
+  must: 'be a URL that starts with http:// or https://, without credentials, query or fragment',
+} as const
+
 const VISIBLE = '[\\x21-\\x7e]'
 const LONGEST_TIMER_SECONDS = 1_209_600 // two weeks: Node's timers overflow after 24 days
 
 FormatRegistry.Set('postgres-url', (text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text))
 FormatRegistry.Set('base-url', isBaseUrl)
 FormatRegistry.Set('address-range', isAddressRange)
+FormatRegistry.Set('key-url', (text) => isBaseUrl(text) && isKeyUrl(text))
+FormatRegistry.Set('encryption-keys', (text) => parseEncryptionKeys(text) !== undefined)
 
 const Settings = Type.Object({
   databaseUrl: Type.Optional(
@@ -52,6 +61,25 @@ const Settings = Type.Object({
     must: 'be a comma-separated list of IP addresses or CIDR ranges',
   }),
   scimToken: secret(`^${VISIBLE}{32,}$`, 'be at least 32 visible ASCII characters, without spaces'),
+  scimRate: Type.Number({
+    default: 0,
+    minimum: 0,
+    maximum: 100_000,
+    must: 'be a number between 0 and 100000',
+  }),
+  encryptionKey: Type.Optional(
+    Type.String({
+      secret: true,
+      format: 'encryption-keys',
+      must: 'be 32 bytes in base64 or in hexadecimal digits, or several such, separated by commas',
+    }),
+  ),
+  // No trailing slash, as in the issuers that begin with it.
+  entraAuthority: Type.String({
+    default: 'https://login.microsoftonline.com',
+    format: 'key-url',
+    must: 'be an https URL without credentials, query or fragment',
+  }),
   operatorToken: secret(`^${VISIBLE}+$`, 'be visible ASCII characters, without spaces'),
   campaignManagerUrl: Type.Optional(
     Type.String({
@@ -85,8 +113,31 @@ const Settings = Type.Object({
   reconcile: onOff(true),
   http: onOff(true),
   resyncIntervalSeconds: Type.Integer({ default: 3600, ...integer(0, LONGEST_TIMER_SECONDS) }),
+  auditRetentionDays: Type.Integer({ default: 0, ...integer(0, 36_500) }),
   logLevel: oneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'info'),
   nodeEnv: Type.Optional(Type.String()),
+  // As the OpenTelemetry specification names them. There are traces when one of the two endpoints is set.
+  otelExporterOtlpEndpoint: Type.Optional(Type.String(BASE_URL)),
+  otelExporterOtlpTracesEndpoint: Type.Optional(Type.String(BASE_URL)),
+  otelExporterOtlpHeaders: secret(
+    '^[^=,]+=[^,]*(,[^=,]+=[^,]*)*$',
+    'be a comma-separated list of name=value',
+  ),
+  otelExporterOtlpProtocol: oneOf(['http/protobuf'], 'http/protobuf'),
+  otelServiceName: Type.String({ default: 'campaign-manager-scim', minLength: 1, must: 'be a name' }),
+  otelTracesSampler: oneOf(
+    [
+      'parentbased_always_on',
+      'parentbased_always_off',
+      'parentbased_traceidratio',
+      'always_on',
+      'always_off',
+      'traceidratio',
+    ],
+    'parentbased_always_on',
+  ),
+  otelTracesSamplerArg: Type.Number({ default: 1, minimum: 0, maximum: 1, must: 'be between 0 and 1' }),
+  otelSdkDisabled: oneOf(['false', 'true'], 'false'),
 })
 
 type Setting = keyof typeof Settings.properties
@@ -141,6 +192,29 @@ export function loadConfig(env: Environment, readFile: ReadFile): Config {
   return config
 }
 
+/** The settings that a tenant may have of its own. */
+export type TenantSetting =
+  | 'campaignManagerUrl'
+  | 'campaignManagerToken'
+  | 'placeholderRole'
+  | 'protectedRoles'
+  | 'unknownRole'
+  | 'existingAccounts'
+  | 'onDeactivate'
+  | 'onUserDelete'
+
+/** Checks what a tenant is to have in place of the process's setting. `name` begins the fault. */
+export function readTenantSetting<Key extends TenantSetting>(
+  key: Key,
+  name: string,
+  text: string,
+): { readonly value: NonNullable<Config[Key]> } | { readonly fault: string } {
+  const schema: TSchema = Settings.properties[key]
+  const value = convert(schema, text)
+  if (Value.Check(schema, value)) return { value: value as NonNullable<Config[Key]> }
+  return { fault: faultOf(name, schema, text) }
+}
+
 function environmentName(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()
 }
@@ -155,9 +229,13 @@ function readSetting(name: string, schema: TSchema, env: Environment, readFile: 
 
   const value = convert(schema, text)
   if (Value.Check(schema, value)) return { value }
+  return { fault: faultOf(name, schema, text) }
+}
+
+function faultOf(name: string, schema: TSchema, text: string): string {
   // An address with a password in it is refused, and must not be shown for that.
   const shown = schema.secret || text.includes('@') ? '' : `, not ${JSON.stringify(text)}`
-  return { fault: `${name}: must ${schema.must}${shown}` }
+  return `${name}: must ${schema.must}${shown}`
 }
 
 function readSecret(
@@ -193,7 +271,7 @@ function convert(schema: TSchema, text: string): unknown {
         .filter((item) => item !== '')
     default:
       if (schema.secret) return text
-      return schema.format === 'base-url' ? text.trim().replace(/\/+$/, '') : text.trim()
+      return ['base-url', 'key-url'].includes(schema.format) ? text.trim().replace(/\/+$/, '') : text.trim()
   }
 }
 
@@ -209,8 +287,7 @@ function contradictions(config: Config, faulty: ReadonlySet<string>): string[] {
     faults.push(`METRICS_PORT: must not be the same as PORT (${config.port})`)
   }
   if (right('placeholderRole', 'protectedRoles')) {
-    const placeholder = config.placeholderRole.toLowerCase()
-    if (config.protectedRoles.some((role) => role.toLowerCase() === placeholder)) {
+    if (isPlaceholderProtected(config)) {
       faults.push(`PROTECTED_ROLES: must not contain PLACEHOLDER_ROLE ("${config.placeholderRole}")`)
     }
   }
@@ -225,6 +302,14 @@ function contradictions(config: Config, faulty: ReadonlySet<string>): string[] {
     )
   }
   return faults
+}
+
+/** A placeholder that is never granted could be on no account. */
+export function isPlaceholderProtected({
+  placeholderRole,
+  protectedRoles,
+}: Pick<Config, 'placeholderRole' | 'protectedRoles'>): boolean {
+  return protectedRoles.some((role) => role.toLowerCase() === placeholderRole.toLowerCase())
 }
 
 function isBaseUrl(text: string): boolean {

@@ -17,6 +17,7 @@ export interface MetricsOptions {
   readonly readStore: () => Promise<StoreReadings>
   readonly circuitOpen: () => boolean
   readonly credentialsRefused: () => boolean
+  readonly tenantsUnusable: () => number
   readonly onError: (error: unknown) => void
 }
 
@@ -40,6 +41,7 @@ export function createMetrics({
   readStore,
   circuitOpen,
   credentialsRefused,
+  tenantsUnusable,
   onError,
 }: MetricsOptions): Metrics {
   const registry = new Registry()
@@ -130,11 +132,15 @@ export function createMetrics({
   )
   const circuit = gauge(
     'campaign_manager_circuit_open',
-    '1 while this process asks nothing of Campaign Manager',
+    '1 while this process asks nothing of some Campaign Manager',
   )
   const credentials = gauge(
     'campaign_manager_credentials_refused',
-    '1 while Campaign Manager does not accept the credentials of this process',
+    '1 while some Campaign Manager does not accept the credentials of this process',
+  )
+  const unusable = gauge(
+    'tenants_unusable',
+    'Tenants whose work waits in this process because of their settings, as a key that cannot be decrypted',
   )
   const accounts = new Gauge({
     name: `${PREFIX}accounts`,
@@ -146,6 +152,7 @@ export function createMetrics({
   async function refresh(): Promise<void> {
     circuit.set(circuitOpen() ? 1 : 0)
     credentials.set(credentialsRefused() ? 1 : 0)
+    unusable.set(tenantsUnusable())
     const readings = await readStore()
     pending.set(readings.pending)
     failing.set(readings.failing)

@@ -1,6 +1,8 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { hasUsableToken, issueToken } from './access/tokens.ts'
+import { issueToken, TOKEN_DAYS } from './access/tokens.ts'
+import { hasUsableCredential } from './access/usable-credential.ts'
+import { SERVICE } from './audit/entry.ts'
 import type { Clock } from './clock.ts'
 import { compose, type Service } from './compose.ts'
 import { type Config, ConfigError } from './config.ts'
@@ -11,6 +13,7 @@ import { migrateDatabase } from './db/migrate.ts'
 import { MIGRATIONS } from './db/migrations-folder.ts'
 import type { Logger } from './log.ts'
 import { createSandbox, type Sandbox } from './sandbox/server.ts'
+import { startTracing } from './tracing.ts'
 
 export interface RunningService {
   readonly service: Service
@@ -60,6 +63,8 @@ export async function startService({
     const newToken = config.http ? await ensureCredential(config, databaseUrl, log) : undefined
     if (newToken !== undefined) onNewToken?.(newToken)
 
+    const tracing = await startTracing(config, log)
+    if (tracing) started.push(() => tracing.stop())
     const sandbox = config.campaignManagerUrl === undefined ? createSandbox({ now: clock.now }) : undefined
     if (sandbox) started.push(() => sandbox.close())
     const sandboxUrl = sandbox && (await listenSandbox(sandbox, config))
@@ -111,13 +116,14 @@ async function ensureCredential(
   if (config.scimToken !== undefined) return undefined
   const { db, close } = connect({ url: databaseUrl, log, poolMax: 1 })
   try {
-    if (await hasUsableToken(db)) return undefined
+    if (await hasUsableCredential(db)) return undefined
     if (config.production) {
       throw new ConfigError([
         'SCIM_TOKEN: must be set with NODE_ENV=production while no token has been made with "token create"',
       ])
     }
-    return (await issueToken(db, 'default', 'made at the first start', undefined))?.token
+    return (await issueToken(db, 'default', 'made at the first start', TOKEN_DAYS, { author: SERVICE }))
+      ?.token
   } finally {
     await close()
   }

@@ -21,16 +21,28 @@ const commands: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import('./tenant.ts')).tenantCommand,
   },
   token: {
-    summary: 'create, list and revoke the bearer tokens that Entra sends',
+    summary: 'create, list, rotate and revoke the bearer tokens that Entra sends',
     load: async () => (await import('./token.ts')).tokenCommand,
+  },
+  client: {
+    summary: 'create, list, rotate and revoke OAuth 2.0 clients',
+    load: async () => (await import('./client.ts')).clientCommand,
   },
   drift: {
     summary: 'compare Campaign Manager with the directory, and have the differences mended',
     load: async () => (await import('./drift.ts')).driftCommand,
   },
+  audit: {
+    summary: 'show, verify and export who changed what, and what Campaign Manager answered',
+    load: async () => (await import('./audit.ts')).auditCommand,
+  },
   sandbox: {
     summary: 'run a Campaign Manager to try things on',
     load: async () => (await import('./sandbox.ts')).sandboxCommand,
+  },
+  healthcheck: {
+    summary: 'ask the running service whether it lives, as a container does',
+    load: async () => (await import('./healthcheck.ts')).healthcheckCommand,
   },
   demo: {
     summary: 'play the seven provisioning flows on throw-away data',

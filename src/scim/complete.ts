@@ -5,6 +5,12 @@ import { fold } from './fold.ts'
 /** What the directory indexes must fit into an index entry of PostgreSQL (2,704 bytes), folded and in UTF-8. */
 const MAX_KEY_BYTES = 2000
 
+/**
+ * What nobody sees, so that two names that look the same are the same: RFC 8265 §3.3 lets no control character into a user
+ * name, and RFC 8264 §9.13 none that is ignorable. The joiners are parts of words in some scripts.
+ */
+const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}]|(?![\u200C\u200D])\p{Default_Ignorable_Code_Point}/u
+
 /** Throws when a resource cannot be kept: a required attribute is missing or blank (RFC 7643 §2.2), or a key too long. */
 export function requireComplete(type: ResourceType, resource: Resource): void {
   requireStillComplete(type, undefined, resource)
@@ -26,6 +32,10 @@ export function requireStillComplete(
     const value = resource[attribute.name]
     if (isKey(attribute) && typeof value === 'string' && keyLength(value) > MAX_KEY_BYTES) {
       throw invalidValue(`${attribute.name} is longer than ${MAX_KEY_BYTES} bytes`)
+    }
+    const isNew = value !== before?.[attribute.name]
+    if (attribute.uniqueness === 'server' && isNew && typeof value === 'string' && UNSEEN.test(value)) {
+      throw invalidValue(`${attribute.name} has a control character or another one that cannot be seen`)
     }
   }
 }

@@ -137,7 +137,9 @@ function partsFaults(declared: DeclaredAttribute): DeclarationFault[] {
 function nameFaultOf(name: string, within: DeclaredAttribute | undefined): string | undefined {
   if (within && name === '$ref') return undefined
   if (!NAME.test(name)) return 'must be a letter, followed by letters, digits, "-" and "_" (RFC 7643 §2.1)'
-  return name in Object.prototype ? 'must not be a name that every JavaScript object has' : undefined
+  return name in Object.prototype || nameKey(name) === 'prototype'
+    ? 'must not be a name that every JavaScript object has'
+    : undefined
 }
 
 /** What may be asked for by the RFC, and would not be true here. */
