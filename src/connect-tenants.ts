@@ -59,6 +59,8 @@ interface OpenConnection extends CampaignManagerConnection {
   readonly line: string
   /** What is under way over it. */
   uses: number
+  /** No tenant has it any more: it is closed once nothing is under way. */
+  isUnwanted: boolean
 }
 
 /** A tenant as it was last looked at: with what its settings come to, or why that is nothing. */
@@ -108,7 +110,7 @@ export function connectTenants(options: TenantConnectionsOptions): TenantConnect
     const { clock, observe, closing } = options
     const made = connectCampaignManager({ config, url, key, clock, observe, ...(closing && { closing }) })
     opened += 1
-    const connection = { ...made, line: `${settings.endpoint}#${opened}`, uses: 0 }
+    const connection = { ...made, line: `${settings.endpoint}#${opened}`, uses: 0, isUnwanted: false }
     connections.set(name, connection)
     // Whoever comes too late finds it as closed as everybody else.
     if (closed) closeAtLeisure(connection)
@@ -122,7 +124,8 @@ export function connectTenants(options: TenantConnectionsOptions): TenantConnect
       ),
     )
     for (const [name, connection] of connections) {
-      if (wanted.has(name) || connection.uses > 0) continue
+      connection.isUnwanted = !wanted.has(name)
+      if (!connection.isUnwanted || connection.uses > 0) continue
       connections.delete(name)
       closeAtLeisure(connection)
     }
@@ -144,7 +147,7 @@ export function connectTenants(options: TenantConnectionsOptions): TenantConnect
       return await work({ version, endpoint, line, policies, campaignManager, roleCatalog })
     } finally {
       connection.uses -= 1
-      if (connection.uses === 0) closeUnused()
+      if (connection.isUnwanted) closeUnused()
     }
   }
 

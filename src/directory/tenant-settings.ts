@@ -99,6 +99,11 @@ export async function lockTenantSettings(
   return settings
 }
 
+/** Waits for a change of the tenant's settings that is under way, before anything is locked that such a change locks. */
+export async function awaitTenantSettings(trx: Transaction<Database>, tenantId: number): Promise<void> {
+  await trx.selectFrom('tenant').select('tenant_id').where('tenant_id', '=', tenantId).forKeyShare().execute()
+}
+
 /** Writes the settings, and so puts an end to every attempt that went by the ones before. */
 export async function saveTenantSettings(
   trx: Transaction<Database>,

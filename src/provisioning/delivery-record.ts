@@ -19,6 +19,7 @@ import {
 } from '../directory/account-writes.ts'
 import { recordDeletion, shareHold } from '../directory/deletion-holds.ts'
 import { hastenHeirs } from '../directory/former-users.ts'
+import { awaitTenantSettings } from '../directory/tenant-settings.ts'
 import { type Claim, finishClaim, holdClaim, holdForWrite, settleRemoval } from '../reconcile/dirty-set.ts'
 import { hastenNeighbours } from '../reconcile/mark-users.ts'
 import type { Attempt } from '../reconcile/worker.ts'
@@ -85,7 +86,11 @@ export const intendDelete = (
     })
     if (counts) await recordDeletion(trx, claim.tenantId, claim.userId)
   }
-  return whileHeld(db, claim, intend, holdForWrite)
+  return whileHeld(db, claim, intend, async (trx) => {
+    // What counts the deletion refers to the tenant, which must not be waited for with the account in hand.
+    await awaitTenantSettings(trx, claim.tenantId)
+    return holdForWrite(trx, claim)
+  })
 }
 
 /**

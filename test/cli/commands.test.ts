@@ -32,7 +32,7 @@ t.test('wrong use is exit status 2 and says what is wrong', async (t) => {
 t.test('every command has --help', async (t) => {
   const overview = await runCommand(t, ['--help'])
   t.equal(overview.status, 0)
-  const names = ['serve', 'migrate', 'tenant', 'token', 'drift', 'sandbox', 'demo']
+  const names = ['serve', 'migrate', 'tenant', 'token', 'drift', 'audit', 'sandbox', 'demo']
   const helps = await Promise.all(names.map((name) => callCommand([name, '--help'])))
   for (const [index, name] of names.entries()) {
     t.match(overview.stdout, new RegExp(`^  ${name} `, 'm'))

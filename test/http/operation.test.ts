@@ -13,7 +13,10 @@ t.test('probes', async (t) => {
 
 t.test('not ready while a migration is pending', async (t) => {
   const { url, database } = await startTestService(t)
-  await database.pool.query("delete from kysely_migration where name = '0003_reconcile'")
+  const rename = (from: string, to: string) =>
+    database.pool.query('update kysely_migration set name = $2 where name = $1', [from, to])
+  await rename('0003_reconcile', '0003_another')
+  t.teardown(() => rename('0003_another', '0003_reconcile'))
   const ready = await fetch(`${url}/readyz`)
   t.equal(ready.status, 503)
   t.match(await ready.json(), { reason: 'migrations are pending: 0003_reconcile' })

@@ -260,7 +260,7 @@ t.test('one service', async (t) => {
       ['userName', ['a']],
       ['userName', { value: 'a' }],
       ['name', 'Ann'],
-      ['emails', [[]]],
+      ['emails', [[7]]],
       ['emails', [7]],
       [`${ENTERPRISE}:employeeNumber`, 7],
       ['title', true],

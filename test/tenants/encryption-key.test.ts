@@ -1,5 +1,6 @@
 import t from 'tap'
 import { emailOf, metric, PLACEHOLDER } from '../e2e/setup.ts'
+import { groupBody, scimClient } from '../support/scim-client.ts'
 import { startTestService } from '../support/service.ts'
 import {
   ENCRYPTION_KEY,
@@ -19,7 +20,7 @@ for (const [message, env] of Object.entries({
   'without ENCRYPTION_KEY': { ENCRYPTION_KEY: '' },
 })) {
   t.test(`${message} a tenant’s work waits, and goes nowhere else`, async (t) => {
-    const { service, own, here, there } = await twoTenants(t)
+    const { service, own, here, there, thereToken } = await twoTenants(t)
     const wrong = await startTestService(t, { beside: service, env })
     await there.createUser('ann')
     await here.createUser('bob')
@@ -29,8 +30,9 @@ for (const [message, env] of Object.entries({
     t.strictSame(service.accounts(), { [emailOf('bob')]: [PLACEHOLDER] }, 'the other tenant’s goes on')
     t.equal(await metric(wrong, 'tenants_unusable'), 1)
     t.ok((await metric(wrong, 'reconcile_pending')) > 0, 'and it shows as work that waits')
-    await there.createGroup('No such role')
-    t.pass('groups are accepted and held, as while a Campaign Manager is away')
+    const scim = scimClient(wrong.url, thereToken)
+    const answer = await scim('POST', '/Groups', groupBody('No such role'))
+    t.equal(answer.status, 201, 'groups are accepted and held, as while a Campaign Manager is away')
 
     await service.settle()
     t.equal(await metric(service, 'tenants_unusable'), 0)

@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { issueToken } from '../../src/access/tokens.ts'
@@ -41,7 +42,9 @@ export const tenantCommand =
 
 /** The options that name a tenant's own Campaign Manager, with its key in a file. */
 export function ownOptions(t: Test, url: string, key = OTHER_KEY): string[] {
-  const file = join(t.testdir({}), 'key')
+  const folder = mkdtempSync(join(tmpdir(), 'campaign-manager-key-'))
+  t.teardown(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'key')
   writeFileSync(file, `${key}\n`)
   return ['--campaign-manager-url', url, '--campaign-manager-key-file', file]
 }
@@ -92,9 +95,3 @@ export const rolesIn = (state: SandboxState): Record<string, string[]> =>
 
 export const writesTo = (state: SandboxState): string[] =>
   state.requests.filter(({ method }) => method !== 'GET').map(({ method }) => method)
-
-/** Both Campaign Managers hold an account of this person, under the same id. */
-export async function tenantIdOf({ service }: TwoTenants, name: string): Promise<number> {
-  const { rows } = await service.database.pool.query('select tenant_id from tenant where name = $1', [name])
-  return rows[0]?.tenant_id
-}
