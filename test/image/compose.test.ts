@@ -102,18 +102,18 @@ t.test('all parts find each other', async (t) => {
   t.ok(image.exposed.includes(Number(image.env.PORT)))
   t.same(service.ports, [`127.0.0.1:8080:${image.env.PORT}`])
 
-  const scrape = readYaml(read('compose/prometheus.yml'))
+  const scrape = readYaml(read('charts/compose/prometheus.yml'))
   t.same(scrape.scrape_configs[0].static_configs[0].targets, [`service:${service.environment.METRICS_PORT}`])
   t.match(scrape.scrape_configs[0].job_name, /campaign-manager-scim$/, 'as the alert rules want it')
   const mounted = (container: Yaml): string[] => container.volumes.map((each: string) => each.split(':')[1])
   for (const file of scrape.rule_files) t.ok(mounted(prometheus).includes(file), file)
-  const folder = readYaml(read('compose/grafana/dashboards.yml')).providers[0].options.path
+  const folder = readYaml(read('charts/compose/grafana/dashboards.yml')).providers[0].options.path
   t.ok(
     mounted(grafana).some((path) => path.startsWith(`${folder}/`)),
     'the dashboard is where Grafana looks',
   )
   t.ok(mounted(grafana).includes(grafana.environment.GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH))
-  t.match(readYaml(read('compose/grafana/datasource.yml')).datasources[0].url, 'http://prometheus:9090')
+  t.match(readYaml(read('charts/compose/grafana/datasource.yml')).datasources[0].url, 'http://prometheus:9090')
 })
 
 t.test('every volume is there, and nothing is published beyond this machine', async (t) => {
