@@ -113,7 +113,10 @@ t.test('all parts find each other', async (t) => {
     'the dashboard is where Grafana looks',
   )
   t.ok(mounted(grafana).includes(grafana.environment.GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH))
-  t.match(readYaml(read('charts/compose/grafana/datasource.yml')).datasources[0].url, 'http://prometheus:9090')
+  t.match(
+    readYaml(read('charts/compose/grafana/datasource.yml')).datasources[0].url,
+    'http://prometheus:9090',
+  )
 })
 
 t.test('every volume is there, and nothing is published beyond this machine', async (t) => {
