@@ -1,3 +1,5 @@
+import { fullBucket, refilled, type TokenBucket } from '../token-bucket.ts'
+
 /** Runs a call when a place is free and the rate allows it, in order of arrival. */
 export type CallGate = <T>(run: () => Promise<T>) => Promise<T>
 
@@ -15,7 +17,7 @@ export interface CallGateOptions {
 export function createCallGate({ concurrency, ratePerSecond, monotonic, delay }: CallGateOptions): CallGate {
   let inFlight = 0
   const waiting: (() => void)[] = []
-  let bucket: Bucket = { tokens: Math.max(1, ratePerSecond), at: monotonic() }
+  let bucket = fullBucket(ratePerSecond, monotonic())
 
   async function enter(): Promise<void> {
     if (inFlight < concurrency) inFlight += 1
@@ -44,18 +46,12 @@ export function createCallGate({ concurrency, ratePerSecond, monotonic, delay }:
   }
 }
 
-interface Bucket {
-  readonly tokens: number
-  readonly at: number
-}
-
 /** Takes a token, in advance when there is none: the debt is the time to wait. */
 export function takeToken(
-  bucket: Bucket,
+  bucket: TokenBucket,
   ratePerSecond: number,
   now: number,
-): { bucket: Bucket; waitMs: number } {
-  const earned = ((now - bucket.at) / 1000) * ratePerSecond
-  const tokens = Math.min(Math.max(1, ratePerSecond), bucket.tokens + earned) - 1
+): { bucket: TokenBucket; waitMs: number } {
+  const tokens = refilled(bucket, ratePerSecond, now).tokens - 1
   return { bucket: { tokens, at: now }, waitMs: tokens >= 0 ? 0 : (-tokens / ratePerSecond) * 1000 }
 }
