@@ -19,8 +19,6 @@ import type { Config } from './config.ts'
 import { connectTenants } from './connect-tenants.ts'
 import { connect } from './db/connect.ts'
 import { isRetryable, isUnavailable } from './db/errors.ts'
-import { checkSchema } from './db/migrate.ts'
-import { MIGRATIONS } from './db/migrations-folder.ts'
 import { serviceKey } from './db/service-key.ts'
 import { RetryTransaction } from './db/transaction.ts'
 import { countByStanding, countInactiveWithAccess } from './directory/accounts.ts'
@@ -38,6 +36,7 @@ import type { Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import type { ProvisioningContext } from './provisioning/context.ts'
 import { together } from './provisioning/together.ts'
+import { createNotReady } from './readiness.ts'
 import { measureBacklog } from './reconcile/backlog.ts'
 import type { Resync } from './reconcile/resync.ts'
 import type { Duty, Worker } from './reconcile/worker.ts'
@@ -156,24 +155,12 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
   const baseUrl = createBaseUrl(config.publicUrl)
   const failureLimit = createFailureLimit({ monotonic: clock.monotonic })
 
+  const probes = { notReady: createNotReady({ db, log, isStopping: () => stopping }) }
   const http = await createHttpServer({
     log,
     version: packageJson.version,
     trustProxy: config.trustProxy,
-    probes: {
-      notReady: async () => {
-        if (stopping) return 'stopping'
-        const schema = await checkSchema(db, { folder: MIGRATIONS }).catch((error) => {
-          log.warn({ err: error }, 'not ready: the database does not answer')
-          return undefined
-        })
-        if (schema === undefined) return 'the database does not answer'
-        if (schema.breaking.length > 0) {
-          return `the database was migrated for a newer version: ${schema.breaking.join(', ')}`
-        }
-        return schema.pending.length > 0 ? `migrations are pending: ${schema.pending.join(', ')}` : undefined
-      },
-    },
+    probes,
     scim: {
       authenticate: createAuthenticator({
         db,
@@ -213,7 +200,7 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
     onResponse: metrics.httpRequest,
   })
   const metricsServer =
-    config.metricsPort === undefined ? undefined : createMetricsServer(log, metrics.scrape)
+    config.metricsPort === undefined ? undefined : createMetricsServer(log, probes, metrics.scrape)
 
   return {
     http,

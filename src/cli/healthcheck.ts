@@ -27,9 +27,9 @@ METRICS_PORT).
 }
 
 function urlToAsk({ host, port, http, metricsPort }: Config, ready: boolean): string | undefined {
-  const here = hostToAsk(host)
-  if (http) return `http://${here}:${port}${ready ? '/readyz' : '/healthz'}`
-  return metricsPort === undefined ? undefined : `http://${here}:${metricsPort}/metrics`
+  const asked = http ? port : metricsPort
+  if (asked === undefined) return undefined
+  return `http://${hostToAsk(host)}:${asked}${ready ? '/readyz' : '/healthz'}`
 }
 
 /** An address that means all of this machine's is none to connect to. */

@@ -87,15 +87,17 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
 /** One line a request, written by our own hook, which knows what must not be in it. */
 const ownRequestLog = () => new LogController({ disableRequestLogging: true })
 
-/** /metrics alone, for a port of its own. */
+/** /metrics on a port of its own, with the probes, because a process with HTTP=off has no other port. */
 export function createMetricsServer(
   log: FastifyBaseLogger,
+  probes: ProbeOptions,
   metrics: () => Promise<{ contentType: string; text: string }>,
 ): FastifyInstance {
   const app = Fastify({ loggerInstance: log, logController: ownRequestLog(), ...SERVER_LIMITS })
   app.addHook('onRequest', async (_request, reply) => {
     reply.headers(SECURITY_HEADERS)
   })
+  probeRoutes(app, probes)
   metricsRoute(app, metrics)
   return app
 }

@@ -119,8 +119,14 @@ t.test('probes: each asks for something that its process serves', async (t) => {
   }
 
   const reconciler = await startTestService(t, { env: { HTTP: 'off', RECONCILE: 'on', METRICS_PORT: '0' } })
-  t.equal((await fetch(`${reconciler.running.urls.metrics}/metrics`)).status, 200, 'the port is open')
-  for (const probe of Object.values(probes('reconciler'))) t.same(probe?.tcpSocket, { port: 'metrics' })
+  const { startup, live, ready } = probes('reconciler')
+  for (const { httpGet } of [startup, live, ready].filter((probe) => probe !== undefined)) {
+    t.equal(httpGet?.port, 'metrics')
+    const { status } = await fetch(`${reconciler.running.urls.metrics}${httpGet?.path}`)
+    t.equal(status, 200, `${httpGet?.path} of a reconciler`)
+  }
+  t.equal(live?.httpGet?.path, '/healthz', 'depends on nothing')
+  t.equal(ready?.httpGet?.path, '/readyz')
 })
 
 t.test('commands: what the containers run is there', async (t) => {

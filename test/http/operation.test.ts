@@ -51,6 +51,9 @@ t.test('METRICS_PORT moves the metrics there, and only there', async (t) => {
   const { url, running } = await startTestService(t, { env: { METRICS_PORT: '0' } })
   t.equal((await fetch(`${url}/metrics`)).status, 404)
   t.match(await (await fetch(`${running.urls.metrics}/metrics`)).text(), 'scim_bridge_reconcile_pending')
+  // A process with HTTP=off has no other port to be asked on.
+  t.same(await (await fetch(`${running.urls.metrics}/healthz`)).json(), { status: 'ok' })
+  t.same(await (await fetch(`${running.urls.metrics}/readyz`)).json(), { status: 'ready' })
 })
 
 t.test('a request id goes through the answer and every error text', async (t) => {

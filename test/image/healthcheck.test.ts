@@ -26,9 +26,10 @@ t.test('asks the service that has the same settings', async (t) => {
   })
 })
 
-t.test('a process that only reconciles is asked for its metrics, if it has a port for them', async (t) => {
-  const METRICS_PORT = await startServer(t, { '/metrics': 200 })
+t.test('a process that only reconciles is asked on the port of its metrics, if it has one', async (t) => {
+  const METRICS_PORT = await startServer(t, { '/healthz': 200, '/readyz': 503 })
   t.match(await callCommand(['healthcheck'], { HTTP: 'off', METRICS_PORT }), { status: 0 })
+  t.match(await callCommand(['healthcheck', '--ready'], { HTTP: 'off', METRICS_PORT }), { status: 1 })
   t.match(await callCommand(['healthcheck'], { HTTP: 'off' }), { status: 0 })
 })
 
