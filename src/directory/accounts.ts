@@ -44,22 +44,17 @@ export async function refreshStanding(
   userIds: readonly string[],
 ): Promise<void> {
   if (userIds.length === 0) return
+  // Without a join, whose plan would be a matter of how many users the planner believes that there are.
   await sql`
-    with present as (
-      select account.user_id, exists (
+    update account
+    set standing = case when standing = 'assigned' then 'released' else 'assigned' end,
+        deletion = null, enabled_before = null
+    where tenant_id = ${tenantId} and user_id = any(${userIds}::uuid[])
+      and standing <> 'deleted'
+      and (standing = 'assigned') <> exists (
         select from group_member
         where group_member.tenant_id = account.tenant_id and group_member.user_id = account.user_id
-      ) as member
-      from account
-      where account.tenant_id = ${tenantId} and account.user_id = any(${userIds}::uuid[])
-    )
-    update account
-    set standing = case when present.member then 'assigned' else 'released' end,
-        deletion = null, enabled_before = null
-    from present
-    where account.tenant_id = ${tenantId} and account.user_id = present.user_id
-      and account.standing <> 'deleted'
-      and present.member <> (account.standing = 'assigned')`.execute(trx)
+      )`.execute(trx)
 }
 
 /** A released user who is reactivated waits for a group anew, with the placeholder; any other standing stays. */

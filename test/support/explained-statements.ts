@@ -8,6 +8,7 @@ interface PlanNode {
   readonly 'Actual Rows': number
   readonly 'Actual Loops': number
   readonly 'Rows Removed by Filter'?: number
+  readonly 'Rows Removed by Join Filter'?: number
   readonly 'Rows Removed by Index Recheck'?: number
   readonly Plans?: readonly PlanNode[]
 }
@@ -84,7 +85,7 @@ export async function explainStatements(
 }
 
 function nodesOf(node: PlanNode): ExplainedStatement['nodes'] {
-  const passed = node['Rows Removed by Filter'] ?? 0
+  const passed = (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Join Filter'] ?? 0)
   const rechecked = node['Rows Removed by Index Recheck'] ?? 0
   const rows = (node['Actual Rows'] + passed + rechecked) * node['Actual Loops']
   const own = { type: node['Node Type'], table: node['Relation Name'] ?? '', rows }
