@@ -271,7 +271,8 @@ async function settle({ postgres }: Soak, reconcile: () => Promise<void>): Promi
   const left = () => postgres.query('select * from dirty_user limit 5')
   for (let round = 0; round < 20; round += 1) {
     await postgres.query(
-      `update account set write_pending_since = write_pending_since - interval '10 minutes'`,
+      `update account set write_pending_since = write_pending_since - interval '10 minutes',
+         missing_since = missing_since - interval '10 minutes'`,
     )
     await postgres.query(
       `update dirty_user set not_before = now(), leased_until = case when lease is not null then now() - interval '1 second' end`,
