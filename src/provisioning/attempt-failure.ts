@@ -1,5 +1,5 @@
 import { CampaignManagerError, type CampaignManagerErrorCode } from '../campaign-manager/errors.ts'
-import type { Attempt } from '../reconcile/worker.ts'
+import type { Attempt } from '../reconcile/attempt.ts'
 import { ACCOUNT_LINKED_ELSEWHERE, AccountTakenError } from './delivery-record.ts'
 
 /**

@@ -20,9 +20,9 @@ import {
 import { recordDeletion, shareHold } from '../directory/deletion-holds.ts'
 import { hastenHeirs } from '../directory/former-users.ts'
 import { awaitTenantSettings } from '../directory/tenant-settings.ts'
+import type { Attempt } from '../reconcile/attempt.ts'
 import { type Claim, finishClaim, holdClaim, holdForWrite, settleRemoval } from '../reconcile/dirty-set.ts'
 import { hastenNeighbours } from '../reconcile/mark-users.ts'
-import type { Attempt } from '../reconcile/worker.ts'
 import { grantIntent, placedRoles, type RoleTarget } from '../roles/role-rule.ts'
 import {
   type AccountWrite,

@@ -1,7 +1,7 @@
 import { CampaignManagerError } from '../campaign-manager/errors.ts'
 import type { RoleCatalog } from '../campaign-manager/role-catalog.ts'
 import type { AccountRecord } from '../directory/account-record.ts'
-import type { Attempt } from '../reconcile/worker.ts'
+import type { Attempt } from '../reconcile/attempt.ts'
 import { matchRole } from '../roles/role-name.ts'
 import { attemptFailed } from './attempt-failure.ts'
 

@@ -1,38 +1,18 @@
 import type { Kysely } from 'kysely'
 import type { Database } from '../db/tables.ts'
+import { type Attempt, outcomeOf } from './attempt.ts'
 import { type BackoffPolicy, backoffMs } from './backoff.ts'
-import {
-  admitted,
-  afterFailure,
-  afterSuccess,
-  type BreakerState,
-  closedBreaker,
-  isOpen,
-} from './circuit-breaker.ts'
 import {
   type Claim,
   claimDirty,
-  type Failure,
   LEASE_SECONDS,
   postponeClaim,
   releaseClaim,
   renewClaims,
 } from './dirty-set.ts'
+import { freePlaces, isPaused, type Line, newLine, noteAttempt } from './line.ts'
 import { inTurn, listTenantStates, type TenantState } from './tenant-states.ts'
 import { type AttemptEvent, attemptChannel } from './watch-channels.ts'
-
-/** How one attempt at one user ended. */
-export type Attempt =
-  | { readonly kind: 'done'; readonly outcome: 'unchanged' | 'created' | 'replaced' | 'deleted' | 'released' }
-  /** Another process holds the user now. */
-  | { readonly kind: 'lost' }
-  /** Nothing will change until somebody changes something: parked, and looked at again only then, or after a long time. */
-  | ({ readonly kind: 'waiting' } & Failure)
-  | ({
-      readonly kind: 'failed'
-      readonly scope: 'account' | 'campaign_manager' | 'credentials'
-      readonly retryAfterMs?: number
-    } & Failure)
 
 /** A recurring duty of the process. */
 export interface Duty {
@@ -84,31 +64,7 @@ export interface WorkerLog {
   error(fields: object, message: string): void
 }
 
-/** For the metric: what was done, or why it was not. */
-const outcomeOf = (attempt: Attempt): string => {
-  if (attempt.kind === 'done') return attempt.outcome
-  return attempt.kind === 'lost' ? 'lost' : attempt.reason
-}
-
 const HEARTBEAT_MS = (LEASE_SECONDS * 1000) / 4
-
-/** What is known of a line. */
-interface Line {
-  readonly inFlight: Set<Claim>
-  breaker: BreakerState
-  credentialsRefused: boolean
-  rounds: number
-  /** The tenant that had its turn last. */
-  lastTenant: number
-}
-
-const newLine = (): Line => ({
-  inFlight: new Set(),
-  breaker: closedBreaker,
-  credentialsRefused: false,
-  rounds: 0,
-  lastTenant: 0,
-})
 
 export function createWorker(options: WorkerOptions): Worker {
   const { db, log } = options
@@ -164,8 +120,7 @@ export function createWorker(options: WorkerOptions): Worker {
   async function claimOn(name: string, tenants: readonly TenantState[]): Promise<number> {
     const line = lines.get(name) ?? newLine()
     lines.set(name, line)
-    const free = options.concurrency - line.inFlight.size
-    const places = free > 0 ? admitted(line.breaker, free, line.inFlight.size, options.monotonic()) : 0
+    const places = freePlaces(line, options.concurrency, options.monotonic())
     const order = line.rounds % 4 === 3 ? 'failed' : 'fresh'
     const turns = inTurn(tenants, places, order, line.lastTenant)
     if (turns.length === 0) return 0
@@ -221,19 +176,10 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   async function settle(line: Line, claim: Claim, attempt: Attempt): Promise<void> {
-    if (attempt.kind === 'failed' && attempt.scope !== 'account') {
-      const credentials = attempt.scope === 'credentials'
-      const failure = { userId: claim.userId, retryAfterMs: attempt.retryAfterMs, credentials }
-      line.breaker = afterFailure(line.breaker, options.monotonic(), failure, options.random())
-      line.credentialsRefused = credentials
-      if (credentials) {
-        const { tenantId, endpoint } = claim
-        log.error({ tenantId, endpoint, detail: attempt.detail }, 'Campaign Manager refuses the credentials')
-      }
-    } else if (attempt.kind === 'done') {
-      // Who waits may have been told so without asking Campaign Manager anything.
-      line.breaker = afterSuccess()
-      line.credentialsRefused = false
+    noteAttempt(line, claim, attempt, options.monotonic(), options.random())
+    if (attempt.kind === 'failed' && attempt.scope === 'credentials') {
+      const { tenantId, endpoint } = claim
+      log.error({ tenantId, endpoint, detail: attempt.detail }, 'Campaign Manager refuses the credentials')
     }
     if (attempt.kind === 'done') return
     // The tenant's settings changed under it. If another process has the user by now, this changes nothing.
@@ -291,14 +237,11 @@ export function createWorker(options: WorkerOptions): Worker {
     },
     wake,
     get circuitOpen() {
-      return [...lines.values()].some(({ breaker }) => isOpen(breaker))
+      return [...lines.values()].some(isPaused)
     },
     get credentialsRefused() {
       return [...lines.values()].some(({ credentialsRefused }) => credentialsRefused)
     },
-    isPaused(name) {
-      const line = lines.get(name)
-      return line !== undefined && isOpen(line.breaker)
-    },
+    isPaused: (name) => isPaused(lines.get(name)),
   }
 }

@@ -1,9 +1,10 @@
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
 import { createTenant } from '../../src/access/tenants.ts'
+import type { Attempt } from '../../src/reconcile/attempt.ts'
 import { claimDirty, releaseClaim } from '../../src/reconcile/dirty-set.ts'
 import { inTurn, LANES, listTenantStates, type TenantState } from '../../src/reconcile/tenant-states.ts'
-import { type Attempt, createWorker } from '../../src/reconcile/worker.ts'
+import { createWorker } from '../../src/reconcile/worker.ts'
 import { openDatabase } from '../support/database.ts'
 import { explainStatements } from '../support/explained-statements.ts'
 

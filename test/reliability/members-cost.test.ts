@@ -105,17 +105,20 @@ t.test('a change of one member of a group of 20,000 reads a handful of rows', as
   await check(t, 'reconcile', () => service.settle())
 })
 
-t.test('a group of 20,000 is unassigned at a cost in proportion, though statistics know of no members', async (t) => {
-  const { scim, database, ...service } = await startTestService(t)
-  const groupId = (await scim('POST', '/Groups', groupBody('Campaign Editor'))).body.id
-  await scim('POST', '/Users', userBody('only'))
-  // In the first minute of a large import, before autovacuum has come by.
-  await fillGroup({ scim, database, ...service }, groupId)
-  const { statements } = await explainStatements(t, async () => {
-    t.equal((await scim('DELETE', `/Groups/${groupId}`)).status, 204)
-  })
-  for (const statement of statements) {
-    const rows = rowsOf(statement)
-    t.ok(rows <= 3 * MEMBERS, `${rows} rows in one step of: ${statement.text}`)
-  }
-})
+t.test(
+  'a group of 20,000 is unassigned at a cost in proportion, though statistics know of no members',
+  async (t) => {
+    const { scim, database, ...service } = await startTestService(t)
+    const groupId = (await scim('POST', '/Groups', groupBody('Campaign Editor'))).body.id
+    await scim('POST', '/Users', userBody('only'))
+    // In the first minute of a large import, before autovacuum has come by.
+    await fillGroup({ scim, database, ...service }, groupId)
+    const { statements } = await explainStatements(t, async () => {
+      t.equal((await scim('DELETE', `/Groups/${groupId}`)).status, 204)
+    })
+    for (const statement of statements) {
+      const rows = rowsOf(statement)
+      t.ok(rows <= 3 * MEMBERS, `${rows} rows in one step of: ${statement.text}`)
+    }
+  },
+)
