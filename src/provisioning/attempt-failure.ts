@@ -32,9 +32,13 @@ const meanings: Record<CampaignManagerErrorCode, Meaning> = {
 export const isConflict = (error: unknown): error is CampaignManagerError =>
   error instanceof CampaignManagerError && meanings[error.code] === 'conflict'
 
-/** Another user holds the account of this user's address, or is still giving it up. */
+/**
+ * Another user holds the account of this user's address, or is still giving it up. Tried again before long: that one may give it
+ * up in an attempt that runs beside this one, whose word of it would come before there is anybody who waits for it.
+ */
 export const linkedElsewhere: Attempt = {
-  kind: 'waiting',
+  kind: 'failed',
+  scope: 'account',
   reason: ACCOUNT_LINKED_ELSEWHERE,
   detail: "the Campaign Manager account with the user's e-mail address is linked to another user",
 }
