@@ -97,6 +97,7 @@ export interface AccountTable {
   created_at: Generated<Date>
   deletion: ColumnType<DeletionState | null, DeletionState | null | undefined, DeletionState | null>
   enabled_before: ColumnType<boolean | null, boolean | null | undefined, boolean | null>
+  untold_write: ColumnType<object | null, object | null | undefined, object | null>
 }
 
 /** What the deletion guard, or an operator, decided about an account that is to be deleted. */

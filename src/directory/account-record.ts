@@ -34,6 +34,8 @@ export interface AccountRecord {
   readonly deletion: DeletionState | undefined
   /** Whether the account was enabled before its deletion was held. */
   readonly enabledBefore: boolean | undefined
+  /** A write that was begun and of which the audit trail does not tell, as it is to be told of. */
+  readonly untoldWrite: object | undefined
 }
 
 /** A row of `recordColumns`. */
@@ -55,6 +57,7 @@ export interface RecordRow {
   drift_counted: boolean
   deletion: DeletionState | null
   enabled_before: boolean | null
+  untold_write: object | null
 }
 
 /** For a statement that joins `account` and, left, `scim_user`: one, so that everything is of one moment. */
@@ -63,7 +66,8 @@ export const recordColumns = sql.raw(`
   account.email, account.external_id,
   account.create_key, extract(epoch from now() - account.write_pending_since)::float8 as pending_seconds,
   extract(epoch from now() - account.missing_since)::float8 as missing_seconds,
-  account.observed_roles, account.deletion_asked, account.deletion, account.enabled_before, scim_user.attributes,
+  account.observed_roles, account.deletion_asked, account.deletion, account.enabled_before,
+  account.untold_write, scim_user.attributes,
   array(
     select scim_group.attributes ->> 'displayName'
     from group_member
@@ -96,6 +100,7 @@ export const recordOf = (row: RecordRow): AccountRecord => ({
   driftCounted: row.drift_counted,
   deletion: row.deletion ?? undefined,
   enabledBefore: row.enabled_before ?? undefined,
+  untoldWrite: row.untold_write ?? undefined,
 })
 
 export async function loadAccountRecord(

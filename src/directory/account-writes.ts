@@ -11,6 +11,8 @@ export interface WriteIntent {
   readonly email: string
   readonly externalId: string | undefined
   readonly createKey: string | undefined
+  /** As the audit trail is to tell of it, should nobody come to say what became of it. */
+  readonly untoldWrite: object
 }
 
 export async function recordIntent(
@@ -30,6 +32,7 @@ export async function recordIntent(
     deletion_asked: false,
     missing_since: null,
     write_pending_since: sql<Date>`coalesce(write_pending_since, now())`,
+    untold_write: intent.untoldWrite,
   })
 }
 
@@ -41,7 +44,11 @@ export const recordDeletionIntent = (
   trx: Transaction<Database>,
   tenantId: number,
   userId: string,
-  account: { readonly endpoint: string; readonly campaignManagerId: string },
+  account: {
+    readonly endpoint: string
+    readonly campaignManagerId: string
+    readonly untoldWrite: object
+  },
 ) =>
   update(trx, tenantId, userId, {
     endpoint: account.endpoint,
@@ -50,6 +57,7 @@ export const recordDeletionIntent = (
     deletion_asked: true,
     missing_since: null,
     write_pending_since: sql<Date>`coalesce(write_pending_since, now())`,
+    untold_write: account.untoldWrite,
   })
 
 /** How an account is that is about to be disabled instead of deleted. */
@@ -59,6 +67,8 @@ export interface HoldIntent {
   readonly enabled: boolean
   /** Whether it may be enabled again, should its deletion be called off. */
   readonly mayBeEnabled: boolean
+  /** Undefined when the account is disabled already. */
+  readonly untoldWrite: object | undefined
 }
 
 /** Once held, what the account was before is known. False when it is not to be deleted any more, or has been decided about. */
@@ -66,7 +76,7 @@ export async function recordHoldIntent(
   trx: Transaction<Database>,
   tenantId: number,
   userId: string,
-  { endpoint, campaignManagerId, enabled, mayBeEnabled }: HoldIntent,
+  { endpoint, campaignManagerId, enabled, mayBeEnabled, untoldWrite }: HoldIntent,
 ): Promise<boolean> {
   const { numUpdatedRows } = await trx
     .updateTable('account')
@@ -77,6 +87,7 @@ export async function recordHoldIntent(
       enabled_before: sql<boolean>`
         case when deletion = 'held' then enabled_before else ${enabled}::boolean end and ${mayBeEnabled}::boolean`,
       write_pending_since: sql<Date>`coalesce(write_pending_since, now())`,
+      untold_write: untoldWrite ?? null,
     })
     .where('tenant_id', '=', tenantId)
     .where('user_id', '=', userId)
@@ -152,7 +163,17 @@ export const recordSpentKey = (trx: Transaction<Database>, tenantId: number, use
 export const recordMissing = (trx: Transaction<Database>, tenantId: number, userId: string) =>
   update(trx, tenantId, userId, { missing_since: sql<Date>`coalesce(missing_since, now())` })
 
-const settled = { create_key: null, write_pending_since: null, deletion_asked: false, missing_since: null }
+/** The audit trail tells of the write. */
+export const recordTold = (trx: Transaction<Database>, tenantId: number, userId: string) =>
+  update(trx, tenantId, userId, { untold_write: null })
+
+const settled = {
+  create_key: null,
+  write_pending_since: null,
+  untold_write: null,
+  deletion_asked: false,
+  missing_since: null,
+}
 
 /** Campaign Manager refused a write: it will not take effect, and its Idempotency-Key would bring that refusal again. */
 export const recordRefused = (trx: Transaction<Database>, tenantId: number, userId: string) =>

@@ -55,6 +55,7 @@ export async function passAccountOn(
       'email',
       'external_id',
       'write_pending_since',
+      'untold_write',
       'observed_roles',
       'foreign_roles',
       'observed_at',

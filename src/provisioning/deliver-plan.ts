@@ -7,9 +7,10 @@ import type { Database } from '../db/tables.ts'
 import type { AccountRecord } from '../directory/account-record.ts'
 import type { Attempt } from '../reconcile/attempt.ts'
 import type { Claim } from '../reconcile/dirty-set.ts'
-import { notApplied } from './attempt-failure.ts'
+import { linkedElsewhere, notApplied } from './attempt-failure.ts'
 import { type AccountWrite, creationOf, deletionOf, replacementOf } from './delivery-audit.ts'
 import {
+  ACCOUNT_LINKED_ELSEWHERE,
   finishAbsent,
   finishObserved,
   intendDelete,
@@ -61,6 +62,7 @@ export async function deliverPlan(
   const delivery: Delivery = { context, claim, record, remainder }
   switch (plan.kind) {
     case 'blocked':
+      if (plan.reason === ACCOUNT_LINKED_ELSEWHERE) return linkedElsewhere
       return { kind: 'waiting', reason: plan.reason, detail: plan.detail }
     case 'absent':
       return absent(delivery)
@@ -121,8 +123,8 @@ async function absent({ context, claim, record }: Delivery): Promise<Attempt> {
 async function remove({ context, claim, record }: Delivery, plan: Planned<'delete'>): Promise<Attempt> {
   const { account, etag } = plan.observed
   // What an operator let go ahead is no reason to hold anything.
-  if (!(await intendDelete(context.db, claim, account.id, record.deletion !== 'approved'))) return lost
   const write = deletionOf(plan.observed)
+  if (!(await intendDelete(context.db, claim, account.id, write, record.deletion !== 'approved'))) return lost
   const outcome = await settling(context.db, claim, record, write, () =>
     context.campaignManager.deleteAccount(account.id, etag),
   )
@@ -139,8 +141,8 @@ async function create(delivery: Delivery, plan: Planned<'create'>): Promise<Atte
   const { input, rule } = plan
   const reusedKey = pendingKey(record, input)
   const createKey = reusedKey ?? randomUUID()
-  if (!(await intendWrite(context.db, claim, record, input, rule, { createKey }))) return lost
   const write = creationOf(input)
+  if (!(await intendWrite(context.db, claim, record, input, rule, write, { createKey }))) return lost
   const created = await settling(context.db, claim, record, write, () =>
     context.campaignManager.createAccount(input, createKey),
   ).catch(async (error) => {
@@ -179,8 +181,9 @@ async function replace(delivery: Delivery, plan: Planned<'replace'>): Promise<At
   const { context, claim, record } = delivery
   const { observed, input, rule } = plan
   const { id } = observed.account
-  if (!(await intendWrite(context.db, claim, record, input, rule, { account: observed.account }))) return lost
   const write = replacementOf(observed, input, plan.release)
+  const target = { account: observed.account }
+  if (!(await intendWrite(context.db, claim, record, input, rule, write, target))) return lost
   let written: ObservedAccount
   try {
     written = await settling(context.db, claim, record, write, () =>
@@ -212,6 +215,8 @@ async function replaceRolesOnly(
   let write: AccountWrite | undefined
   if (!holds(observed.account, rolesOnly) || record.writePendingSeconds !== undefined) {
     write = replacementOf(observed, rolesOnly)
+    const target = { account: observed.account }
+    if (!(await intendWrite(context.db, claim, record, rolesOnly, rule, write, target))) return lost
     written = await settling(context.db, claim, record, write, () =>
       context.campaignManager.replaceAccount(observed.account.id, rolesOnly, observed.etag),
     )

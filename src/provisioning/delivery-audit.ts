@@ -1,5 +1,4 @@
-import type { Kysely, Transaction } from 'kysely'
-import { sql } from 'kysely'
+import type { Transaction } from 'kysely'
 import { type AuditEvent, type AuditOperation, RECONCILER } from '../audit/entry.ts'
 import { lastAccountEntry } from '../audit/last-account-entry.ts'
 import { recordAudit } from '../audit/record.ts'
@@ -118,33 +117,11 @@ export function tellLink(
   })
 }
 
-/** Whether a write is pending of which the trail does not tell: whoever made it died, or was too late to record anything. */
-export async function isUntold(db: Kysely<Database>, { tenantId, userId }: Claim): Promise<boolean> {
-  const { rows } = await sql<{ untold: boolean }>`
-    select not exists (
-      select from audit_entry
-      where audit_entry.tenant_id = account.tenant_id and audit_entry.resource_id = account.user_id::text
-        and audit_entry.resource_type = 'Account'
-        and audit_entry.operation not in ('account.link', 'account.adopt', 'account.missing')
-        and audit_entry.at >= date_trunc('milliseconds', account.write_pending_since)
-    ) as untold
-    from account
-    where tenant_id = ${tenantId} and user_id = ${userId} and write_pending_since is not null`.execute(db)
-  return rows[0]?.untold === true
-}
-
 /** A write was begun, and nobody knows what became of it. */
-export function tellInterrupted(trx: Transaction<Database>, claim: Claim, record: AccountRecord): void {
-  tell(trx, claim, {
-    operation: interruptedOperation(record),
-    result: 'unknown',
-    reason: 'interrupted',
-    detail: { accountId: record.campaignManagerId },
-  })
-}
-
-function interruptedOperation(record: AccountRecord): AuditOperation {
-  if (record.deletionAsked) return 'account.delete'
-  if (record.createKey !== undefined) return 'account.create'
-  return record.deletion === 'held' ? 'account.disable' : 'account.replace'
+export function tellInterrupted(
+  trx: Transaction<Database>,
+  claim: Claim,
+  { accountId, ...write }: AccountWrite,
+): void {
+  tell(trx, claim, { ...write, result: 'unknown', reason: 'interrupted', detail: { accountId } })
 }

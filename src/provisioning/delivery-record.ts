@@ -16,6 +16,7 @@ import {
   recordObserved,
   recordRefused,
   recordSpentKey,
+  recordTold,
 } from '../directory/account-writes.ts'
 import { recordDeletion, shareHold } from '../directory/deletion-holds.ts'
 import { hastenHeirs } from '../directory/former-users.ts'
@@ -24,14 +25,7 @@ import type { Attempt } from '../reconcile/attempt.ts'
 import { type Claim, finishClaim, holdClaim, holdForWrite, settleRemoval } from '../reconcile/dirty-set.ts'
 import { hastenNeighbours } from '../reconcile/mark-users.ts'
 import { grantIntent, placedRoles, type RoleTarget } from '../roles/role-rule.ts'
-import {
-  type AccountWrite,
-  isUntold,
-  tellDone,
-  tellFailed,
-  tellInterrupted,
-  tellLink,
-} from './delivery-audit.ts'
+import { type AccountWrite, tellDone, tellFailed, tellInterrupted, tellLink } from './delivery-audit.ts'
 
 /** The reason of a user who waits because another one has the account. */
 export const ACCOUNT_LINKED_ELSEWHERE = 'account_linked_elsewhere'
@@ -51,6 +45,7 @@ export async function intendWrite(
   record: AccountRecord,
   input: AccountInput,
   rule: RoleTarget,
+  write: AccountWrite,
   target: { account?: Account; createKey?: string },
 ): Promise<boolean> {
   const intend = async (trx: Transaction<Database>) => {
@@ -63,6 +58,7 @@ export async function intendWrite(
       placeholders: grantIntent(record.placeholders, placedRoles(rule)),
       email: input.email,
       externalId: input.externalId,
+      untoldWrite: write,
     })
   }
   return whileHeld(db, claim, intend, holdForWrite)
@@ -77,12 +73,14 @@ export const intendDelete = (
   db: Kysely<Database>,
   claim: Claim,
   campaignManagerId: string,
+  write: AccountWrite,
   counts: boolean,
 ): Promise<boolean> => {
   const intend = async (trx: Transaction<Database>) => {
     await recordDeletionIntent(trx, claim.tenantId, claim.userId, {
       endpoint: claim.endpoint,
       campaignManagerId,
+      untoldWrite: write,
     })
     if (counts) await recordDeletion(trx, claim.tenantId, claim.userId)
   }
@@ -154,6 +152,7 @@ export const recordFailed = (
 ): Promise<boolean> =>
   whileHeld(db, claim, async (trx) => {
     if (settles) await recordRefused(trx, claim.tenantId, claim.userId)
+    else await recordTold(trx, claim.tenantId, claim.userId)
     await tellFailed(trx, claim, write, result, reason)
   })
 
@@ -166,6 +165,7 @@ export const recordNotApplied = (
 ): Promise<boolean> =>
   whileHeld(db, claim, async (trx) => {
     await recordLinked(trx, claim.tenantId, claim.userId, claim.endpoint, campaignManagerId)
+    await recordTold(trx, claim.tenantId, claim.userId)
     await tellFailed(trx, claim, { ...write, accountId: campaignManagerId }, 'failed', 'not_applied')
   })
 
@@ -175,9 +175,11 @@ export async function recordInterrupted(
   claim: Claim,
   record: AccountRecord,
 ): Promise<void> {
-  if (record.writePendingSeconds === undefined || !(await isUntold(db, claim))) return
+  const { untoldWrite, writePendingSeconds } = record
+  if (untoldWrite === undefined || writePendingSeconds === undefined) return
   await whileHeld(db, claim, async (trx) => {
-    if (await isUntold(trx, claim)) tellInterrupted(trx, claim, record)
+    await recordTold(trx, claim.tenantId, claim.userId)
+    tellInterrupted(trx, claim, untoldWrite as AccountWrite)
   })
 }
 

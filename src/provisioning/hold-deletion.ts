@@ -34,11 +34,14 @@ export async function holdDeletion(
   const { account, etag } = observed
   const writes = account.enabled || record.writePendingSeconds !== undefined
   if (record.deletion === 'held' && !writes) return held
+  const input = { ...inputOf(account), enabled: false }
+  const write = { ...replacementOf(observed, input), operation: 'account.disable' as const }
   const intent = await intendHold(db, claim, {
     campaignManagerId: account.id,
     enabled: account.enabled,
     // A suspended user is not to get access by a decision about the deletion.
     mayBeEnabled: policies.onDeactivate === 'ignore' || record.user?.active !== false,
+    untoldWrite: writes ? write : undefined,
   })
   if (intent === 'lost') return { kind: 'lost' }
   if (intent === 'overtaken') {
@@ -49,8 +52,6 @@ export async function holdDeletion(
       detail: 'the user, or the hold on deletions, changed while the account was about to be disabled',
     }
   }
-  const input = { ...inputOf(account), enabled: false }
-  const write = { ...replacementOf(observed, input), operation: 'account.disable' as const }
   const written = writes
     ? await settling(db, claim, record, write, () => campaignManager.replaceAccount(account.id, input, etag))
     : observed

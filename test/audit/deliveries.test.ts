@@ -115,18 +115,6 @@ t.test('a write whose answer never came is unknown, and so is what follows on it
   await check()
 })
 
-t.test('a process that died during its write leaves an unknown one', async (t) => {
-  const { database, create, join, settle, retry, outcomes, check } = await setting(t)
-  const ann = await create('ann')
-  await settle()
-  await join(ann)
-  // As its intent is left behind.
-  await sql`update account set write_pending_since = clock_timestamp()`.execute(database.db)
-  await retry()
-  t.same(await outcomes(), ['create ok', 'replace unknown interrupted', 'replace ok'])
-  await check()
-})
-
 t.test('suspended, enabled again, released, and gone without our doing', async (t) => {
   const env = { ON_DEACTIVATE: 'suspend', ON_USER_DELETE: 'release' }
   const { sandbox, scim, create, join, settle, retry, outcomes, check } = await setting(t, { env })
