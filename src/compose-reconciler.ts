@@ -77,6 +77,7 @@ export function composeReconciler(parts: ReconcilerParts): Reconciler {
     pollMs: POLL_MS,
     parkedMs: PARKED_MS,
     failed: { baseMs: 1000, maxMs: 300_000 },
+    unavailable: { baseMs: 1000, maxMs: 20_000 },
     monotonic: clock.monotonic,
     random: Math.random,
     log,

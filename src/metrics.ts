@@ -12,6 +12,8 @@ export interface StoreReadings {
   readonly credentials: readonly { tenant: string; credential: string; expirySeconds: number }[]
 }
 
+const SCIM_ROUTES = '/scim/v2/'
+
 export interface MetricsOptions {
   /** Rejects while the store cannot be asked: the gauges then keep what they last showed. */
   readonly readStore: () => Promise<StoreReadings>
@@ -170,7 +172,9 @@ export function createMetrics({
   return {
     httpRequest(method, route, status, seconds) {
       httpRequests.observe({ method, route, status: String(status) }, seconds)
-      const isWrite = !['GET', 'HEAD', 'OPTIONS'].includes(method) && !route.endsWith('/.search')
+      // An access token changes nothing, and neither does a search.
+      const isScim = route.startsWith(SCIM_ROUTES) && !route.endsWith('/.search')
+      const isWrite = isScim && !['GET', 'HEAD', 'OPTIONS'].includes(method)
       if (isWrite && status < 300) lastScimWrite.setToCurrentTime()
     },
     reconciled(outcome, seconds) {

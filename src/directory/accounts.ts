@@ -103,7 +103,20 @@ export async function countInactiveWithAccess(
         .onRef('scim_user.id', '=', 'account.user_id'),
     )
     .innerJoin('tenant', 'tenant.tenant_id', 'account.tenant_id')
-    .where((eb) => eb(eb.fn.coalesce('tenant.on_deactivate', eb.val(onDeactivate)), '=', 'ignore'))
+    .where((eb) =>
+      eb.or([
+        eb(eb.fn.coalesce('tenant.on_deactivate', eb.val(onDeactivate)), '=', 'ignore'),
+        // Its access is to be taken away, and has not been yet.
+        eb.exists(
+          eb
+            .selectFrom('dirty_user')
+            .select('dirty_user.user_id')
+            .whereRef('dirty_user.tenant_id', '=', 'account.tenant_id')
+            .whereRef('dirty_user.user_id', '=', 'account.user_id')
+            .where('dirty_user.removal_since', 'is not', null),
+        ),
+      ]),
+    )
     .where('scim_user.active', '=', false)
     .where('account.campaign_manager_id', 'is not', null)
     .where('account.deletion', 'is distinct from', 'held')

@@ -21,7 +21,7 @@ export async function decideDeletions(
     if (!userIds) return undefined
     await markDirty(trx, tenantId, userIds, decision === 'approved' ? userIds : [])
     // Among what is kept may be the account that somebody created anew waits for.
-    if (decision === 'kept') await hastenNeighbours(trx, ACCOUNT_LINKED_ELSEWHERE, tenantId)
+    if (decision === 'kept') await hastenNeighbours(trx, [ACCOUNT_LINKED_ELSEWHERE], tenantId)
     recordAudit(trx, tenantId, OPERATOR, {
       operation: decision === 'approved' ? 'deletions.release' : 'deletions.cancel',
       resourceType: 'Tenant',

@@ -11,6 +11,7 @@ import { linkedElsewhere, notApplied } from './attempt-failure.ts'
 import { type AccountWrite, creationOf, deletionOf, replacementOf } from './delivery-audit.ts'
 import {
   ACCOUNT_LINKED_ELSEWHERE,
+  EMAIL_TAKEN,
   finishAbsent,
   finishObserved,
   intendDelete,
@@ -210,23 +211,28 @@ async function replaceRolesOnly(
   { observed, input, rule }: Planned<'replace'>,
   cause: CampaignManagerError,
 ): Promise<Attempt> {
+  // Whose account it is was recorded with the first intent.
+  const linked = { ...record, campaignManagerId: observed.account.id }
   const rolesOnly = { ...inputOf(observed.account), enabled: input.enabled, roles: [...input.roles] }
   let written = observed
   let write: AccountWrite | undefined
   if (!holds(observed.account, rolesOnly) || record.writePendingSeconds !== undefined) {
     write = replacementOf(observed, rolesOnly)
     const target = { account: observed.account }
-    if (!(await intendWrite(context.db, claim, record, rolesOnly, rule, write, target))) return lost
-    written = await settling(context.db, claim, record, write, () =>
+    if (!(await intendWrite(context.db, claim, linked, rolesOnly, rule, write, target))) return lost
+    written = await settling(context.db, claim, linked, write, () =>
       context.campaignManager.replaceAccount(observed.account.id, rolesOnly, observed.etag),
     )
     countRoleChanges(context, observed.account.roles, written.account.roles)
   }
   if (holds(written.account, rolesOnly)) {
-    await recordAccount(context.db, claim, record, { observed: written, rule, write })
+    await recordAccount(context.db, claim, linked, { observed: written, rule, write })
   } else if (write) await recordNotApplied(context.db, claim, write, written.account.id)
-  const reason = cause.code === 'user_exists' ? 'email_taken' : 'invalid'
-  return { kind: 'waiting', reason, detail: cause.message }
+  const { message: detail } = cause
+  if (cause.code !== 'user_exists') return { kind: 'waiting', reason: 'invalid', detail }
+  // A colleague may be giving the address up in an attempt beside this one, which does not see anybody wait for it yet.
+  if (claim.attempts < 2) return { kind: 'failed', scope: 'account', reason: EMAIL_TAKEN, detail }
+  return { kind: 'waiting', reason: EMAIL_TAKEN, detail }
 }
 
 /** A write counts as done when what Campaign Manager answers is what was asked for. Until then the intent stands. */

@@ -29,6 +29,8 @@ import { type AccountWrite, tellDone, tellFailed, tellInterrupted, tellLink } fr
 
 /** The reason of a user who waits because another one has the account. */
 export const ACCOUNT_LINKED_ELSEWHERE = 'account_linked_elsewhere'
+/** The reason of a user whose address is still that of another account. */
+export const EMAIL_TAKEN = 'email_taken'
 
 /** The account that was found is already recorded for another SCIM user, and is never shared. */
 export class AccountTakenError extends Error {
@@ -117,10 +119,10 @@ export const recordHeld = (
   claim: Claim,
   record: AccountRecord,
   { account }: ObservedAccount,
-  write: AccountWrite,
+  write: AccountWrite | undefined,
 ): Promise<boolean> =>
   whileHeld(db, claim, async (trx) => {
-    tellDone(trx, claim, write)
+    if (write) tellDone(trx, claim, write)
     await recordDisabled(trx, claim.tenantId, claim.userId, account)
     await settleRemoval(trx, claim)
     if (record.standing === 'deleted') {
@@ -231,7 +233,7 @@ export async function finishAbsent(
     await recordAbsent(trx, claim.tenantId, claim.userId)
     await finishClaim(trx, claim)
     // Whoever waited for an account to be given up may have waited for this one.
-    await hastenNeighbours(trx, ACCOUNT_LINKED_ELSEWHERE, claim.tenantId)
+    await hastenNeighbours(trx, [ACCOUNT_LINKED_ELSEWHERE, EMAIL_TAKEN], claim.tenantId)
   })
   return held ? { kind: 'done', outcome } : { kind: 'lost' }
 }
@@ -243,7 +245,9 @@ async function recordSeen(
   { observed, rule, write }: Seen,
 ): Promise<void> {
   if (write) tellDone(trx, claim, write, observed.account.id)
-  else tellLink(trx, claim, before, observed.account)
+  const givesAddressUp = write?.operation !== 'account.create' && write?.attributes.includes('email')
+  if (givesAddressUp) await hastenNeighbours(trx, [EMAIL_TAKEN], claim.tenantId)
+  if (!write) tellLink(trx, claim, before, observed.account)
   await recordObserved(trx, claim.tenantId, claim.userId, {
     endpoint: claim.endpoint,
     campaignManagerId: observed.account.id,

@@ -59,5 +59,5 @@ export async function holdDeletion(
     await recordNotApplied(db, claim, write, account.id)
     return notApplied
   }
-  return (await recordHeld(db, claim, record, written, write)) ? held : { kind: 'lost' }
+  return (await recordHeld(db, claim, record, written, writes ? write : undefined)) ? held : { kind: 'lost' }
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Kysely, Transaction } from 'kysely'
 import type { Database } from '../db/tables.ts'
 import { lockAccounts, refreshStanding } from '../directory/accounts.ts'
@@ -10,9 +11,14 @@ import {
   resolveMembers,
 } from '../directory/members.ts'
 import { isResourceId } from '../directory/stored-resource.ts'
-import { invalidValue } from '../scim/error.ts'
+import { invalidValue, ScimError } from '../scim/error.ts'
 import { elementMatches } from '../scim/filter-match.ts'
 import type { MemberChange } from '../scim/members.ts'
+
+/** Of filters on members that name more than an id. Each is compared with every member. */
+const MAX_FILTERS = 10
+/** After so many members others have their turn, lest a probe, or a lease that is to be renewed, wait for a large group. */
+const BREATH = 1000
 
 /** The net effect of a request's member operations: who must be in the group afterwards, and who must not. */
 interface MembershipDelta {
@@ -68,6 +74,9 @@ async function foldChanges(
   changes: readonly MemberChange[],
   matches: ReadonlyMap<string, MemberMatch>,
 ): Promise<MembershipDelta> {
+  if (changes.filter(({ kind }) => kind === 'removeWhere').length > MAX_FILTERS) {
+    throw new ScimError(400, 'tooMany', `members: more than ${MAX_FILTERS} filters in one request`)
+  }
   let members: string[] | undefined
   const delta: MembershipDelta = { everyoneElse: 'stay', join: new Set(), leave: new Set() }
   const join = (id: string) => {
@@ -100,8 +109,11 @@ async function foldChanges(
       case 'removeWhere': {
         members ??= await memberIds(db, tenantId, groupId)
         const current = delta.everyoneElse === 'leave' ? [] : members
+        let looked = 0
         for (const id of new Set([...current, ...delta.join])) {
           if (elementMatches(change.filter, { value: id, type: 'User' })) leave(id)
+          looked += 1
+          if (looked % BREATH === 0) await setImmediate()
         }
       }
     }

@@ -36,6 +36,18 @@ const MAX_CONFLICTS = 3
  * transaction during a call; never writes without the intent recorded; records only while the claim is held.
  */
 export async function reconcileUser(context: ReconcileContext, claim: Claim): Promise<Attempt> {
+  let isAsked = false
+  const campaignManager = new Proxy(context.campaignManager, {
+    get(target, operation) {
+      isAsked = true
+      return Reflect.get(target, operation)
+    },
+  })
+  const attempt = await reconcileAgain({ ...context, campaignManager }, claim)
+  return isAsked ? attempt : { ...attempt, unasked: true }
+}
+
+async function reconcileAgain(context: ReconcileContext, claim: Claim): Promise<Attempt> {
   let roleRefused = false
   for (let conflicts = 0; ; conflicts += 1) {
     try {

@@ -1,7 +1,7 @@
 import type { Failure } from './dirty-set.ts'
 
 /** How one attempt at one user ended. */
-export type Attempt =
+export type Attempt = (
   | { readonly kind: 'done'; readonly outcome: 'unchanged' | 'created' | 'replaced' | 'deleted' | 'released' }
   /** Another process holds the user now. */
   | { readonly kind: 'lost' }
@@ -12,6 +12,10 @@ export type Attempt =
       readonly scope: 'account' | 'campaign_manager' | 'credentials'
       readonly retryAfterMs?: number
     } & Failure)
+) & {
+  /** It ended without asking Campaign Manager anything, and so says nothing of it. */
+  readonly unasked?: true
+}
 
 /** For the metric: what was done, or why it was not. */
 export const outcomeOf = (attempt: Attempt): string => {

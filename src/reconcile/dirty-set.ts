@@ -140,7 +140,7 @@ export async function holdClaim(trx: Transaction<Database>, claim: Claim): Promi
   return row !== undefined
 }
 
-/** As `holdClaim`, for what is about to be written: it must also be what the tenant's settings of now ask for. */
+/** As `holdClaim`, for what is about to be written: it must also be what the tenant's settings of now ask for, and the tenant not disabled. */
 export async function holdForWrite(trx: Transaction<Database>, claim: Claim): Promise<boolean> {
   if (!(await holdClaim(trx, claim))) return false
   const row = await trx
@@ -148,6 +148,7 @@ export async function holdForWrite(trx: Transaction<Database>, claim: Claim): Pr
     .select('settings_version')
     .where('tenant_id', '=', claim.tenantId)
     .where('settings_version', '=', claim.settingsVersion)
+    .where('disabled_at', 'is', null)
     .executeTakeFirst()
   return row !== undefined
 }
@@ -204,6 +205,19 @@ export async function postponeClaim(
         then now() + make_interval(secs => ${delayMs / 1000}) else now() end`,
     })
     .execute()
+}
+
+/** Whether anybody of these tenants is due within so many seconds. */
+export async function isAnybodyDueWithin(
+  db: Kysely<Database>,
+  seconds: number,
+  tenantIds: readonly number[],
+): Promise<boolean> {
+  const { rows } = await sql`
+    select from dirty_user
+    where tenant_id = any(${tenantIds}::integer[]) and not_before <= now() + make_interval(secs => ${seconds})
+    limit 1`.execute(db)
+  return rows.length > 0
 }
 
 /** Whether anybody is working on the user; locks that for the rest of the transaction. */

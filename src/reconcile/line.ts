@@ -28,7 +28,19 @@ export const newLine = (): Line => ({
   lastTenant: 0,
 })
 
-export const isPaused = (line: Line | undefined): boolean => line !== undefined && isOpen(line.breaker)
+/** Whether nothing is to be asked over the line now. Once the pause is over, whoever comes first finds out. */
+export const isPaused = (line: Line | undefined, now: number): boolean =>
+  line?.breaker.openUntil !== undefined && now < line.breaker.openUntil
+
+/** Whether it is time to find out how Campaign Manager is, and there is nobody under way to do so. */
+export const isProbeDue = (line: Line, now: number): boolean =>
+  isOpen(line.breaker) && !isPaused(line, now) && line.inFlight.size === 0
+
+/** Forgets that Campaign Manager failed. */
+export function closeBreaker(line: Line): void {
+  line.breaker = afterSuccess()
+  line.credentialsRefused = false
+}
 
 /** How many more attempts may begin on the line now. */
 export function freePlaces(line: Line, concurrency: number, now: number): number {
@@ -43,9 +55,8 @@ export function noteAttempt(line: Line, claim: Claim, attempt: Attempt, now: num
     const failure = { userId: claim.userId, retryAfterMs: attempt.retryAfterMs, credentials }
     line.breaker = afterFailure(line.breaker, now, failure, random)
     line.credentialsRefused = credentials
-  } else if (attempt.kind === 'done') {
-    // Who waits may have been told so without asking Campaign Manager anything.
-    line.breaker = afterSuccess()
-    line.credentialsRefused = false
+  } else if (attempt.kind !== 'lost' && !attempt.unasked) {
+    // Whatever it said of the one account, it answered.
+    closeBreaker(line)
   }
 }

@@ -99,17 +99,17 @@ export async function hastenWaiting(
   return Number(numAffectedRows)
 }
 
-/** As `hastenWaiting`, for the tenants whose accounts are in the same Campaign Manager as this one's. */
+/** As `hastenWaiting`, for any of the reasons, and for the tenants whose accounts are in the same Campaign Manager as this one's. */
 export async function hastenNeighbours(
   trx: Transaction<Database>,
-  reason: string,
+  reasons: readonly string[],
   tenantId: number,
 ): Promise<void> {
   await sql`
     update dirty_user set not_before = now(), generation = generation + 1
     where (tenant_id, user_id) in (
       select tenant_id, user_id from dirty_user
-      where failure = ${reason} and tenant_id in (
+      where failure = any(${reasons}::text[]) and tenant_id in (
         select neighbour.tenant_id from tenant join tenant as neighbour on neighbour.endpoint = tenant.endpoint
         where tenant.tenant_id = ${tenantId}
       ) for update skip locked

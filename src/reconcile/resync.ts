@@ -60,18 +60,23 @@ export function createResync(options: ResyncOptions): Resync {
     if (intervalSeconds === 0) return 0
     await scheduleWalks(db, intervalSeconds)
     const walks: Promise<number>[] = []
+    const failures: unknown[] = []
     try {
       for (let held = await takeWalk(db); held; held = stopping ? undefined : await takeWalk(db)) {
-        walks.push(walk(held))
+        // Listened to from the beginning: it may fail while the next one is being taken.
+        walks.push(
+          walk(held).catch((error) => {
+            failures.push(error)
+            return 0
+          }),
+        )
       }
     } finally {
-      await Promise.allSettled(walks)
+      await Promise.all(walks)
     }
-    const ended = await Promise.allSettled(walks)
-    const failures = ended.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []))
     if (failures.length > 1) throw new AggregateError(failures, 'several inventories could not be compared')
     if (failures.length === 1) throw failures[0]
-    return ended.reduce((sum, each) => sum + (each.status === 'fulfilled' ? each.value : 0), 0)
+    return (await Promise.all(walks)).reduce((sum, found) => sum + found, 0)
   }
 
   async function walk(held: HeldWalk): Promise<number> {

@@ -2,15 +2,17 @@ import type { Kysely } from 'kysely'
 import type { Database } from '../db/tables.ts'
 import { type Attempt, outcomeOf } from './attempt.ts'
 import { type BackoffPolicy, backoffMs } from './backoff.ts'
+import { isOpen } from './circuit-breaker.ts'
 import {
   type Claim,
   claimDirty,
+  isAnybodyDueWithin,
   LEASE_SECONDS,
   postponeClaim,
   releaseClaim,
   renewClaims,
 } from './dirty-set.ts'
-import { freePlaces, isPaused, type Line, newLine, noteAttempt } from './line.ts'
+import { closeBreaker, freePlaces, isPaused, isProbeDue, type Line, newLine, noteAttempt } from './line.ts'
 import { inTurn, listTenantStates, type TenantState } from './tenant-states.ts'
 import { type AttemptEvent, attemptChannel } from './watch-channels.ts'
 
@@ -52,6 +54,8 @@ export interface WorkerOptions {
   /** After how long a parked user is looked at all the same, should nothing have made it due before. */
   readonly parkedMs: number
   readonly failed: BackoffPolicy
+  /** The same, where Campaign Manager failed: its circuit breaker is what spares it, and it may be back at any moment. */
+  readonly unavailable: BackoffPolicy
   readonly monotonic: () => number
   readonly random: () => number
   readonly log: WorkerLog
@@ -64,6 +68,8 @@ export interface WorkerLog {
   error(fields: object, message: string): void
 }
 
+/** Longer than anybody is put off because Campaign Manager failed. */
+const IDLE_SECONDS = 30
 const HEARTBEAT_MS = (LEASE_SECONDS * 1000) / 4
 
 export function createWorker(options: WorkerOptions): Worker {
@@ -123,7 +129,14 @@ export function createWorker(options: WorkerOptions): Worker {
     const places = freePlaces(line, options.concurrency, options.monotonic())
     const order = line.rounds % 4 === 3 ? 'failed' : 'fresh'
     const turns = inTurn(tenants, places, order, line.lastTenant)
-    if (turns.length === 0) return 0
+    if (turns.length === 0) {
+      // Another process may have done what this one failed at: with nobody left to probe with, it would stay open for good.
+      const ids = tenants.map(({ tenantId }) => tenantId)
+      const isIdle =
+        isProbeDue(line, options.monotonic()) && !(await isAnybodyDueWithin(db, IDLE_SECONDS, ids))
+      if (isIdle) closeBreaker(line)
+      return 0
+    }
     line.rounds += 1
     line.lastTenant = turns.at(-1) ?? 0
     const claims = await claimDirty(db, places, order, turns)
@@ -188,7 +201,7 @@ export function createWorker(options: WorkerOptions): Worker {
     const delay =
       attempt.kind === 'waiting'
         ? options.parkedMs * (0.5 + options.random() / 2)
-        : backoffMs(claim.attempts + 1, options.random(), options.failed)
+        : backoffMs(claim.attempts + 1, options.random(), failedPolicy(attempt))
     const asked = attempt.kind === 'failed' ? (attempt.retryAfterMs ?? 0) : 0
     await postponeClaim(db, claim, attempt, Math.max(delay, asked))
   }
@@ -200,6 +213,9 @@ export function createWorker(options: WorkerOptions): Worker {
       log.error({ err: error }, 'a claimed user could not be given back; its lease will end'),
     )
   }
+
+  const failedPolicy = ({ scope }: Extract<Attempt, { kind: 'failed' }>): BackoffPolicy =>
+    scope === 'account' ? options.failed : options.unavailable
 
   const heartbeat = async (): Promise<void> => {
     await renewClaims(db, [...inFlight.keys()]).catch((error) =>
@@ -237,11 +253,11 @@ export function createWorker(options: WorkerOptions): Worker {
     },
     wake,
     get circuitOpen() {
-      return [...lines.values()].some(isPaused)
+      return [...lines.values()].some(({ breaker }) => isOpen(breaker))
     },
     get credentialsRefused() {
       return [...lines.values()].some(({ credentialsRefused }) => credentialsRefused)
     },
-    isPaused: (name) => isPaused(lines.get(name)),
+    isPaused: (name) => isPaused(lines.get(name), options.monotonic()),
   }
 }

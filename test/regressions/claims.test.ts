@@ -25,6 +25,7 @@ function workerOf(db: Kysely<Database>, attempt: (userId: string) => Attempt) {
     pollMs: 60_000,
     parkedMs: 3_600_000,
     failed: anHour,
+    unavailable: anHour,
     monotonic: () => clock.now,
     random: () => 0.5,
     log: quiet,
@@ -34,7 +35,8 @@ function workerOf(db: Kysely<Database>, attempt: (userId: string) => Attempt) {
 }
 
 const away: Attempt = { kind: 'failed', scope: 'campaign_manager', reason: 'internal', detail: 'away' }
-const waits: Attempt = { kind: 'waiting', reason: 'no_email', detail: 'the user has no e-mail address' }
+const waits: Attempt = { kind: 'waiting', reason: 'role_unknown', detail: 'no role has the name' }
+const waitsUnasked: Attempt = { ...waits, reason: 'no_email', unasked: true }
 const done: Attempt = { kind: 'done', outcome: 'unchanged' }
 
 /** Longer than the breaker ever pauses. */
@@ -80,7 +82,7 @@ t.test('accounts that always fail keep nobody else from being seen to', async (t
   t.equal(worker.circuitOpen, false)
 })
 
-t.test('who waits for somebody does not close the circuit breaker', async (t) => {
+t.test('who waits, and Campaign Manager was not asked, does not close the circuit breaker', async (t) => {
   const { db } = await openDatabase(t)
   const failing = await insertDirty(db, 10)
   const outcomes = new Map<string, Attempt>(failing.map((userId) => [userId, away]))
@@ -89,7 +91,7 @@ t.test('who waits for somebody does not close the circuit breaker', async (t) =>
   t.equal(worker.circuitOpen, true)
 
   const [waiting = ''] = await insertDirty(db, 1)
-  outcomes.set(waiting, waits)
+  outcomes.set(waiting, waitsUnasked)
   clock.now += PAUSE_MS
   t.equal(await worker.runOnce(), 1)
   const { rows } = await sql`select failure from dirty_user where user_id = ${waiting}`.execute(db)
@@ -99,6 +101,34 @@ t.test('who waits for somebody does not close the circuit breaker', async (t) =>
   await insertDirty(db, 5)
   t.equal(await worker.runOnce(), 1, 'still one probe at a time')
   t.equal(worker.circuitOpen, false, 'what was done was done by Campaign Manager')
+})
+
+t.test('who waits for what Campaign Manager answered closes the circuit breaker', async (t) => {
+  const { db } = await openDatabase(t)
+  let outcome: Attempt = away
+  const { worker, clock } = workerOf(db, () => outcome)
+  await insertDirty(db, 10)
+  await worker.runOnce()
+  t.equal(worker.circuitOpen, true)
+  outcome = waits
+  await makeDue(db)
+  clock.now += PAUSE_MS
+  t.equal(await worker.runOnce(), 1)
+  t.equal(worker.circuitOpen, false, 'it answered')
+})
+
+t.test('a circuit breaker closes when another process has done what was to be done', async (t) => {
+  const { db } = await openDatabase(t)
+  const { worker, clock } = workerOf(db, () => away)
+  const [parked = ''] = await insertDirty(db, 10)
+  await worker.runOnce()
+  t.equal(worker.circuitOpen, true)
+  await sql`delete from dirty_user where user_id <> ${parked}`.execute(db)
+  await worker.runOnce()
+  t.equal(worker.circuitOpen, true, 'not before its pause is over')
+  clock.now += PAUSE_MS
+  t.equal(await worker.runOnce(), 0)
+  t.equal(worker.circuitOpen, false, 'nobody is left to find out with but who waits for long')
 })
 
 t.test('claims are renewed and users marked at the same time without a deadlock', async (t) => {

@@ -2,6 +2,29 @@ import t from 'tap'
 import { groupBody, patchBody, userBody } from '../support/scim-client.ts'
 import { startTestService } from '../support/service.ts'
 
+t.test('no more filters than can be compared with every member of a large group', async (t) => {
+  const { scim } = await startTestService(t)
+  const { id } = (await scim('POST', '/Users', userBody('ann'))).body
+  const { body: group } = await scim('POST', '/Groups', {
+    ...groupBody('Campaign Editor'),
+    members: [{ value: id }],
+  })
+  const remove = (count: number) =>
+    scim(
+      'PATCH',
+      `/Groups/${group.id}`,
+      patchBody(
+        ...Array.from({ length: count }, (_, n) => ({ op: 'remove', path: `members[value sw "none-${n}"]` })),
+      ),
+    )
+  t.equal((await remove(10)).status, 204)
+  t.match(await remove(11), {
+    status: 400,
+    body: { scimType: 'tooMany', detail: /^members: more than 10 filters/ },
+  })
+  t.equal((await scim('GET', `/Groups/${group.id}`)).body.members.length, 1)
+})
+
 t.test('members picked by a filter: the right ones go, and nobody comes', async (t) => {
   const { scim, url } = await startTestService(t)
   const [ann, bob, cleo] = [

@@ -104,6 +104,8 @@ export async function startModelSystem(
         await sql`delete from scim_group`.execute(trx)
         await sql`delete from scim_user`.execute(trx)
         await sql`delete from account`.execute(trx)
+        // Or the deletions of many runs together would be too many.
+        await sql`delete from account_deletion`.execute(trx)
       })
     },
   }

@@ -138,3 +138,19 @@ t.test('what was found in a Campaign Manager that no tenant has any more is forg
   await service.settle()
   t.strictSame(service.accounts(), { [ann]: [PLACEHOLDER] }, 'it is in the shared one from then on')
 })
+
+t.test('an inventory that cannot be compared ends nothing but its own comparison', async (t) => {
+  const at = await annInBoth(t)
+  const { service, own } = at
+  own.state.faults.set({ kind: 'unauthorized' })
+  // Taken after the one that fails, which must not fail unheard meanwhile: that would end the process.
+  await service.running.service.resync.runOnce().catch(() => {})
+  await service.database.pool.query(
+    `update inventory_walk set due_at = case when endpoint = '' then now() else now() - interval '1 hour' end`,
+  )
+  await t.rejects(service.running.service.resync.runOnce())
+  const { rows } = await service.database.pool.query(
+    'select endpoint from inventory_walk where due_at > now()',
+  )
+  t.same(rows.map(({ endpoint }) => endpoint).sort(), ['', own.url], 'the other one was compared')
+})
