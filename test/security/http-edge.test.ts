@@ -166,6 +166,10 @@ t.test('one service', async (t) => {
       'too deep': user(`"x":${'['.repeat(40)}${']'.repeat(40)}`),
       'brackets without end': '['.repeat(7_000_000),
       'too many objects': user(`"x":[${'{},'.repeat(260_000)}{}]`),
+      'too many names': user(Array.from({ length: 1100 }, (_, n) => `"n${n}":1`).join(',')),
+      'a name twice': user('"active":true,"active":false'),
+      'a name twice, once with an escape': user('"active":true,"\\u0061ctive":false'),
+      'a name twice, further in': user('"name":{"givenName":"a","givenName":"b"}'),
       'no UTF-8': Buffer.concat([
         Buffer.from(user('"title":"').slice(0, -1)),
         Buffer.from([0xc0, 0xaf, 0x22, 0x7d]),
