@@ -49,6 +49,7 @@ export async function* readEntries(
   tenantId: number,
   after: number,
 ): AsyncGenerator<ReadEntry> {
+  const takeSubjects = subjectsAfter(db, tenantId, after)
   for (let last = after; ; ) {
     const rows = await db
       .selectFrom('audit_entry')
@@ -58,37 +59,53 @@ export async function* readEntries(
       .orderBy('sequence')
       .limit(BATCH)
       .execute()
-    const entries = rows.map(entryOf)
-    const newest = entries.at(-1)
-    if (!newest) return
-    const subjects = await readSubjects(db, tenantId, last, newest.content.sequence)
-    for (const entry of entries) yield { ...entry, subjects: subjects.get(entry.content.sequence) ?? [] }
-    last = newest.content.sequence
+    if (rows.length === 0) return
+    for (const entry of rows.map(entryOf)) {
+      last = entry.content.sequence
+      yield { ...entry, subjects: await takeSubjects(last) }
+    }
   }
 }
 
-async function readSubjects(
+/** How many users of entries are read at a time: one change of a large group may concern more. */
+const SUBJECTS = 20_000
+
+/** Gives the users of entries, which must be asked for in their order: no more of them are in memory than one entry has. */
+function subjectsAfter(
   db: Kysely<Database>,
   tenantId: number,
   after: number,
-  through: number,
-): Promise<Map<number, Subject[]>> {
-  const rows = await db
-    .selectFrom('audit_subject')
-    .select(['sequence', 'user_id as userId', 'effect'])
-    .where('tenant_id', '=', tenantId)
-    .where('sequence', '>', String(after))
-    .where('sequence', '<=', String(through))
-    .orderBy('sequence')
-    .orderBy('user_id')
-    .execute()
-  const subjects = new Map<number, Subject[]>()
-  for (const { sequence, ...subject } of rows) {
-    const ofEntry = subjects.get(Number(sequence))
-    if (ofEntry) ofEntry.push(subject)
-    else subjects.set(Number(sequence), [subject])
+): (sequence: number) => Promise<Subject[]> {
+  let read: { sequence: number; subject: Subject }[] = []
+  let next = 0
+  let place = { sequence: after, userId: 'ffffffff-ffff-ffff-ffff-ffffffffffff' }
+
+  async function readOn(): Promise<boolean> {
+    const { rows } = await sql<{ sequence: string; userId: string; effect: Subject['effect'] }>`
+      select sequence, user_id as "userId", effect from audit_subject
+      where tenant_id = ${tenantId} and (sequence, user_id) > (${place.sequence}::bigint, ${place.userId}::uuid)
+      order by sequence, user_id limit ${SUBJECTS}`.execute(db)
+    read = rows.map(({ sequence, ...subject }) => ({ sequence: Number(sequence), subject }))
+    next = 0
+    const last = read.at(-1)
+    if (last) place = { sequence: last.sequence, userId: last.subject.userId }
+    return read.length > 0
   }
-  return subjects
+
+  return async (sequence) => {
+    const subjects: Subject[] = []
+    for (;;) {
+      const row = read[next]
+      if (row === undefined) {
+        if (!(await readOn())) return subjects
+      } else if (row.sequence > sequence) return subjects
+      else {
+        next += 1
+        // Those before it belong to no entry, or to one that is missing.
+        if (row.sequence === sequence) subjects.push(row.subject)
+      }
+    }
+  }
 }
 
 const placeOf = (row: { sequence: string; hash: Buffer } | undefined): Place | undefined =>

@@ -52,13 +52,17 @@ async function append(
 ): Promise<void> {
   const entries: Insertable<AuditEntryTable>[] = []
   const subjects: (Subject & { sequence: number })[] = []
-  const prepared = events.map(({ author, event }) => ({ author, event, subjects: subjectsOf(event) }))
+  // Before the lock: digesting the members of a large group takes its time.
+  const prepared = events.map(({ author, event }) => {
+    const subjects = subjectsOf(event)
+    return { subjects, content: contentOf(author, event, subjects) }
+  })
   const head = await lockHead(trx, tenantId)
   let { sequence, hash } = head
-  for (const { author, event, subjects: concerned } of prepared) {
+  for (const { content: told, subjects: concerned } of prepared) {
     sequence += 1
     const content: EntryContent = {
-      ...contentOf(author, event, concerned),
+      ...told,
       tenantId,
       sequence,
       at: head.at.toISOString(),

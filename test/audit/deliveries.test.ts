@@ -165,3 +165,29 @@ t.test('an operator’s decision about held deletions is told, for each user too
   t.equal(rows.length, 3)
   await check()
 })
+
+t.test('an account that was disabled already is held without a write, and none is told', async (t) => {
+  const env = { DELETION_GUARD_COUNT: '1', DELETION_GUARD_PERCENT: '1' }
+  const { sandbox, scim, create, settle, outcomes, check } = await setting(t, { env })
+  const ids = [await create('ann'), await create('bob'), await create('cid')]
+  await settle()
+  for (const { id } of sandbox.state.users()) sandbox.state.editUser(id, { enabled: false })
+  for (const id of ids) await scim('DELETE', `/Users/${id}`)
+  await settle()
+  t.same(await outcomes(), ['create ok', 'create ok', 'create ok'])
+  await check()
+})
+
+t.test('an account that was found is told of once, though its fields are refused', async (t) => {
+  const { sandbox, scim, create, settle, retry, outcomes, check } = await setting(t)
+  sandbox.state.putUser({ email: 'taken@example.com', roles: ['Administrator'] })
+  sandbox.state.faults.set({ kind: 'cut_off', method: 'POST', times: 1 })
+  const ann = await create('ann')
+  await settle()
+  const path = 'emails[type eq "work"].value'
+  await scim('PATCH', `/Users/${ann}`, patchBody({ op: 'replace', path, value: 'taken@example.com' }))
+  await retry()
+  await retry()
+  t.equal((await outcomes()).filter((outcome) => outcome === 'link ok').length, 1)
+  await check()
+})
