@@ -73,10 +73,12 @@ const ok = (description: string, schema: string, example: ExampleName): Answer =
 const REFUSALS: Readonly<Record<number, string>> = {
   400: 'The request is malformed, or a value is not possible; scimType says which',
   401: 'No credential, or not a valid one',
+  403: 'The credential may only read, or the resource cannot be filtered',
   404: 'There is no such resource',
   409: 'Another resource has the value that must be unique',
   412: 'The resource has changed since',
   413: 'The request is larger than the server accepts',
+  414: 'The URL is too long',
   415: 'The body is not SCIM or JSON',
   429: 'Too many requests; Retry-After says when to try again',
   501: 'The credential is that of a client, which has no resource of its own',
@@ -96,9 +98,8 @@ const refusals = (...statuses: readonly number[]): Record<number, Answer> =>
     ]),
   )
 
-const READ = [401, 429, 503]
-const LISTING = [400, ...READ]
-const WRITE = [400, 401, 409, 413, 415, 429, 503]
+const READ = [400, 401, 414, 429, 503]
+const WRITE = [400, 401, 403, 409, 413, 414, 415, 429, 503]
 
 /** RFC 7644 §3.2, for one type of resource. */
 function resourceOperations(
@@ -122,7 +123,7 @@ function resourceOperations(
       tag,
       summary: `Find ${kind}s`,
       parameters: LIST,
-      answers: { 200: ok(`A page of ${kind}s`, `${name}List`, `${example}s`), ...refusals(...LISTING) },
+      answers: { 200: ok(`A page of ${kind}s`, `${name}List`, `${example}s`), ...refusals(...READ) },
       credential: 'scim',
     },
     [`POST ${path}`]: {
@@ -141,7 +142,7 @@ function resourceOperations(
       body: { schema: 'SearchRequest', example: 'search' },
       answers: {
         200: ok(`A page of ${kind}s`, `${name}List`, `${example}s`),
-        ...refusals(...LISTING, 413, 415),
+        ...refusals(...READ, 413, 415),
       },
       credential: 'scim',
     },
@@ -153,7 +154,7 @@ function resourceOperations(
       answers: {
         200: whole(`The ${kind}`),
         304: { description: 'It has not changed', headers: ['ETag'] },
-        ...refusals(...LISTING, 404),
+        ...refusals(...READ, 404),
       },
       credential: 'scim',
     },
@@ -184,7 +185,7 @@ function resourceOperations(
       tag,
       summary: `Delete a ${kind}`,
       parameters: [ID, IF_MATCH],
-      answers: { 204: { description: 'Deleted' }, ...refusals(...LISTING, 404, 412) },
+      answers: { 204: { description: 'Deleted' }, ...refusals(...READ, 403, 404, 412, 413, 415) },
       credential: 'scim',
     },
   }
@@ -202,7 +203,7 @@ const discovery = (
     tag: 'Discovery',
     summary,
     ...(path.endsWith('/:id') && { parameters: [ID] }),
-    answers: { 200: answer, ...refusals(...READ, ...refused) },
+    answers: { 200: answer, ...refusals(...READ, 403, ...refused) },
     credential: 'scim',
   },
 })
@@ -213,7 +214,7 @@ const SCIM: Operations = {
     tag: 'All resources',
     summary: 'Find users and groups',
     parameters: LIST,
-    answers: { 200: ok('A page of users and groups', 'ResourceList', 'resources'), ...refusals(...LISTING) },
+    answers: { 200: ok('A page of users and groups', 'ResourceList', 'resources'), ...refusals(...READ) },
     credential: 'scim',
   },
   [`POST ${SCIM_PREFIX}/.search`]: {
@@ -223,7 +224,7 @@ const SCIM: Operations = {
     body: { schema: 'SearchRequest', example: 'search' },
     answers: {
       200: ok('A page of users and groups', 'ResourceList', 'resources'),
-      ...refusals(...LISTING, 413, 415),
+      ...refusals(...READ, 413, 415),
     },
     credential: 'scim',
   },
@@ -234,7 +235,7 @@ const SCIM: Operations = {
     body: { schema: 'BulkRequest', example: 'bulk' },
     answers: {
       200: ok('What became of each operation', 'BulkResponse', 'bulkAnswer'),
-      ...refusals(400, 401, 413, 415, 429, 503),
+      ...refusals(400, 401, 403, 413, 414, 415, 429, 503),
     },
     credential: 'scim',
   },
@@ -242,7 +243,7 @@ const SCIM: Operations = {
     id: 'getMe',
     tag: 'All resources',
     summary: 'Not supported',
-    answers: refusals(401, 429, 501, 503),
+    answers: refusals(...READ, 501),
     credential: 'scim',
   },
   ...discovery(

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import t from 'tap'
+import { issueToken } from '../../src/access/tokens.ts'
 import { SCIM_TOKEN, startTestService, type TestService } from '../support/service.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a document of every shape
@@ -165,6 +167,41 @@ t.test('a request without a credential is refused as described', async (t) => {
     t.same(faults(content?.schema ?? '', answer.body), [])
     t.ok(answer.headers.get('www-authenticate'))
   }
+})
+
+t.test('whatever is wrong with a request, the answer is one that is described', async (t) => {
+  const service = await startTestService(t)
+  const { database, url } = service
+  const issued = await issueToken(database.db, 'default', 'reader', undefined, { access: 'read' })
+  const token = (value: string) => ({ authorization: `Bearer ${value}` })
+  const json = { ...token(SCIM_TOKEN), 'content-type': 'application/scim+json' }
+  const wrong: Record<string, (method: string) => [query: string, init: RequestInit] | undefined> = {
+    'may only read': () => ['', { headers: { ...json, ...token(issued?.token ?? '') } }],
+    'a URL that is too long': () => [`?filter=${'x'.repeat(17_000)}`, { headers: json }],
+    'a parameter twice': () => ['?count=1&count=2', { headers: json }],
+    'a filter': () => ['?filter=userName%20eq%20%22a%22', { headers: json }],
+    'a body in another language': (method) =>
+      method === 'get' ? undefined : ['', { headers: { ...json, 'content-type': 'text/xml' }, body: '<a/>' }],
+    'no JSON': (method) => (method === 'get' ? undefined : ['', { headers: json, body: '{' }]),
+    'a body that is too large': (method) =>
+      method === 'get' ? undefined : ['', { headers: json, body: ' '.repeat(9_000_000) }],
+    'a precondition that fails': () => ['', { headers: { ...json, 'if-match': 'W/"none"' } }],
+  }
+  const scim = operationsOf(await fetchDocument(url)).filter(({ operation }) => operation.security.length > 0)
+  const seen = new Set<number>()
+  for (const { method, path, operation } of scim) {
+    for (const [what, requestOf] of Object.entries(wrong)) {
+      const request = requestOf(method)
+      if (!request) continue
+      const [query, init] = request
+      const target = `${url}${path.replace('{id}', randomUUID())}${query}`
+      const response = await fetch(target, { ...init, method: method.toUpperCase() })
+      await response.arrayBuffer()
+      seen.add(response.status)
+      t.ok(operation.responses[response.status], `${what}: ${operation.operationId} ${response.status}`)
+    }
+  }
+  for (const status of [400, 403, 404, 413, 414, 415]) t.ok(seen.has(status), `${status} was seen`)
 })
 
 t.test('what needs no credential answers as described', async (t) => {
