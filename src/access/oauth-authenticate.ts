@@ -77,6 +77,10 @@ export const ASSERTION_ALGORITHMS = ['RS256', 'PS256', 'ES256'] as const
 /** RFC 7515 §4.1.9. Others are tokens for something else (RFC 8725 §3.11); Entra and most others say JWT, some nothing. */
 const ASSERTION_TYPES: readonly unknown[] = [undefined, 'jwt', 'client-authentication+jwt']
 
+/** Something to look for: Postgres takes no NUL. */
+const isText = (claim: unknown): claim is string =>
+  typeof claim === 'string' && claim !== '' && !claim.includes('\0')
+
 /**
  * RFC 7523 §3. The client is looked for by what the assertion says, and the assertion then believed only as far as that
  * client's issuer has signed it. A `jti` is not remembered: the RFC leaves it open, and Entra sends one assertion until it
@@ -90,8 +94,9 @@ async function byAssertion(
   const jwt = readJwt(assertion)
   if (!jwt || !ASSERTION_TYPES.includes(typeOf(jwt))) throw invalidClient('malformed')
   const { iss, sub } = jwt.claims
-  if (typeof iss !== 'string' || iss === '') throw invalidClient('issuer')
-  if (typeof sub !== 'string' || sub === '') throw invalidClient('subject')
+  if (!isText(iss)) throw invalidClient('issuer')
+  if (!isText(sub)) throw invalidClient('subject')
+  if (clientId !== undefined && !isClientId(clientId)) throw invalidClient('unknown')
   const client = await findFederated(db, clientId, iss, sub)
   if (iss !== client.federated_issuer) throw invalidClient('issuer')
   if (sub !== client.federated_subject) throw invalidClient('subject')
