@@ -1,5 +1,6 @@
 import type { Static, TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
+import { includesRole } from './roles/role-name.ts'
 import { readSchemaExtensionsFile } from './schema-extensions.ts'
 import type { SchemaExtension } from './scim/schema-extension.ts'
 import { environmentName, Settings, type TENANT_SETTINGS } from './settings.ts'
@@ -162,5 +163,5 @@ export function isPlaceholderProtected({
   placeholderRole,
   protectedRoles,
 }: Pick<Config, 'placeholderRole' | 'protectedRoles'>): boolean {
-  return protectedRoles.some((role) => role.toLowerCase() === placeholderRole.toLowerCase())
+  return includesRole(protectedRoles, placeholderRole)
 }

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { CampaignManager } from './campaign-manager/client.ts'
+import { CampaignManagerError } from './campaign-manager/errors.ts'
 import type { RoleCatalog } from './campaign-manager/role-catalog.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
@@ -15,6 +16,7 @@ import {
   type TenantSettings,
 } from './directory/tenant-settings.ts'
 import type { TenantPolicies } from './provisioning/tenant-policies.ts'
+import { WalkPostponedError } from './reconcile/inventory-walk.ts'
 import type { EncryptionKeys } from './sealed-secret.ts'
 import { type ResolvedTenant, resolveTenant, TenantUnusableError } from './tenant-campaign-manager.ts'
 
@@ -82,8 +84,8 @@ export function connectTenants(options: TenantConnectionsOptions): TenantConnect
 
   function know(settings: TenantSettings): KnownTenant {
     const before = known.get(settings.tenantId)
-    // What was read before a change may arrive after it.
-    if (before && before.version >= settings.version) return before
+    // A version may go back: after a failover to a replica that lagged, the database knows less than it did.
+    if (before?.version === settings.version) return before
     const now = { version: settings.version, resolved: resolvedOrNot(settings) }
     known.set(settings.tenantId, now)
     if (now.resolved instanceof TenantUnusableError) {
@@ -164,9 +166,25 @@ export function connectTenants(options: TenantConnectionsOptions): TenantConnect
     },
     async useEndpoint(endpoint, work) {
       const tenants = (await loadTenantsOfEndpoint(db, endpoint)).map((settings) => know(settings).resolved)
-      const usable = tenants.find((resolved) => !(resolved instanceof TenantUnusableError))
-      if (usable && !(usable instanceof TenantUnusableError)) return run(usable, work)
-      throw tenants[0] ?? new TenantUnusableError('no tenant of this Campaign Manager is served')
+      let failure: unknown = new TenantUnusableError('no tenant of this Campaign Manager is served')
+      const tried = new Set<string>()
+      for (const resolved of tenants) {
+        if (resolved instanceof TenantUnusableError) {
+          failure = resolved
+          continue
+        }
+        const name = nameOf(resolved.campaignManager)
+        if (tried.has(name)) continue
+        tried.add(name)
+        try {
+          return await run(resolved, work)
+        } catch (error) {
+          // One tenant's key is no reason to leave the accounts of its neighbours alone.
+          if (!isOfOneConnection(error)) throw error
+          failure = error
+        }
+      }
+      throw failure
     },
     async policiesOf(tenantId) {
       const settings = await lookUp(tenantId)
@@ -207,5 +225,9 @@ export function connectTenants(options: TenantConnectionsOptions): TenantConnect
     },
   }
 }
+
+const isOfOneConnection = (error: unknown): boolean =>
+  error instanceof WalkPostponedError ||
+  (error instanceof CampaignManagerError && ['unauthorized', 'forbidden'].includes(error.code))
 
 const nameOf = ({ url, key }: ResolvedTenant['campaignManager']): string => JSON.stringify([url, key])

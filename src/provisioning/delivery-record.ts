@@ -251,7 +251,7 @@ async function recordSeen(
   await recordObserved(trx, claim.tenantId, claim.userId, {
     endpoint: claim.endpoint,
     campaignManagerId: observed.account.id,
-    granted: rule.wanted,
+    granted: [...rule.wanted, ...rule.kept],
     placeholders: placedRoles(rule),
     roles: observed.account.roles,
     foreign: rule.foreign,

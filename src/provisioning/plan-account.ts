@@ -119,7 +119,7 @@ function planKept(
   { foreign }: RoleTarget,
   policies: AccountPolicies,
 ): AccountPlan {
-  const rule = { roles: observed.account.roles, wanted: situation.granted, foreign }
+  const rule = { roles: observed.account.roles, wanted: situation.granted, foreign, kept: [] }
   if (situation.fields) return planPresent(situation, rule, policies)
   const enabled = situation.enabledBefore ?? observed.account.enabled
   const input = { ...inputOf(observed.account), enabled }

@@ -26,6 +26,8 @@ export interface RoleTarget {
   readonly wanted: readonly string[]
   /** Roles found on the account that this service never granted. */
   readonly foreign: readonly string[]
+  /** Roles of ours that stay because they are protected now, and go once they are no more. */
+  readonly kept: readonly string[]
 }
 
 /**
@@ -43,8 +45,9 @@ export function targetRoles(situation: RoleSituation): RoleTarget {
   const ours = [...granted.filter((role) => !isProtected(role)), placeholder]
   const foreign = unique(observed.filter((role) => !isOneOf(role, ours, observed)))
   const roles = unique([...foreign, ...wanted])
+  const kept = unique(granted.filter((role) => isProtected(role) && observed.includes(role)))
   // What was foreign and is wanted now becomes ours.
-  const rule = { wanted, foreign: foreign.filter((role) => !wanted.includes(role)) }
+  const rule = { wanted, kept, foreign: foreign.filter((role) => ![...wanted, ...kept].includes(role)) }
   if (roles.length > 0) return { ...rule, roles }
   const keepsAccount = standing === 'awaiting' || standing === 'assigned'
   return { ...rule, roles: keepsAccount ? [placeholder] : [] }
@@ -61,9 +64,9 @@ const isOneOf = (role: string, ours: readonly string[], observed: readonly strin
 export const grantIntent = (granted: readonly string[], wanted: readonly string[]): string[] =>
   unique([...granted, ...wanted])
 
-/** The placeholder, as far as the target puts it on the account: what is neither wanted nor foreign. */
-export const placedRoles = ({ roles, wanted, foreign }: RoleTarget): string[] =>
-  roles.filter((role) => !wanted.includes(role) && !foreign.includes(role))
+/** The placeholder, as far as the target puts it on the account: what is there for no other reason. */
+export const placedRoles = ({ roles, wanted, foreign, kept }: RoleTarget): string[] =>
+  roles.filter((role) => ![...wanted, ...foreign, ...kept].includes(role))
 
 /** Whether an account holding these roles may be deleted. */
 export const mayDelete = (observed: readonly string[], protectedRoles: readonly string[]): boolean =>

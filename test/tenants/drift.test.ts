@@ -2,7 +2,7 @@ import t from 'tap'
 import { emailOf, PLACEHOLDER } from '../e2e/setup.ts'
 import { callCommand } from '../support/command.ts'
 import { CAMPAIGN_MANAGER_TOKEN } from '../support/service.ts'
-import { ENCRYPTION_KEY, rolesIn, type TwoTenants, twoTenants } from './setup.ts'
+import { addTenant, ENCRYPTION_KEY, ownOptions, rolesIn, type TwoTenants, twoTenants } from './setup.ts'
 
 const walking = { env: { RESYNC_INTERVAL_SECONDS: '3600' } }
 const ann = emailOf('ann')
@@ -154,3 +154,22 @@ t.test('an inventory that cannot be compared ends nothing but its own comparison
   )
   t.same(rows.map(({ endpoint }) => endpoint).sort(), ['', own.url], 'the other one was compared')
 })
+
+t.test(
+  'a tenant’s wrong key keeps nobody else’s accounts in the same Campaign Manager from being compared',
+  async (t) => {
+    const at = await annInBoth(t)
+    const { service, own, tenant } = at
+    const third = await addTenant(t, service, 'third')
+    t.match(await tenant('settings', 'third', ...ownOptions(t, own.url)), { status: 0 })
+    await third.actor.createGroup('Agents')
+    await third.actor.createUser('cid')
+    await third.actor.add('Agents', 'cid')
+    await service.settle()
+    t.match(await tenant('settings', 'other', ...ownOptions(t, own.url, 'a-wrong-key')), { status: 0 })
+    own.state.editUser(own.state.userByEmail(emailOf('cid'))?.id ?? '', { enabled: false })
+    t.equal(await walk(at), 1)
+    await service.settle()
+    t.equal(own.state.userByEmail(emailOf('cid'))?.enabled, true)
+  },
+)

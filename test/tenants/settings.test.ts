@@ -255,3 +255,40 @@ t.test('settings are changed while work goes on, and nothing of it fails or is l
   t.equal(await metric(service, 'reconcile_total{outcome="error"}'), 0)
   t.strictSame(await reasons(service), [])
 })
+
+t.test('a role that was protected for a while is ours to take away again', async (t) => {
+  const roles = [PLACEHOLDER, 'Agents', 'Editors']
+  const service = await startTestService(t, { roles })
+  const actor = entra(t, service)
+  const tenant = tenantCommand(service)
+  for (const group of ['Agents', 'Editors']) await actor.createGroup(group)
+  for (const name of ['ann', 'bob']) {
+    await actor.createUser(name)
+    await actor.add('Agents', name)
+    await actor.add('Editors', name)
+  }
+  await service.settle()
+  t.match(await tenant('settings', 'default', '--protected-roles', 'Agents'), { status: 0 })
+  await service.settle()
+  await actor.remove('Agents', 'ann')
+  await service.settle()
+  t.same(service.accounts()[emailOf('ann')], ['Agents', 'Editors'], 'protected, it stays')
+  t.match(await tenant('settings', 'default', '--reset', 'protected-roles'), { status: 0 })
+  await service.settle()
+  await actor.remove('Agents', 'bob')
+  await service.settle()
+  t.same(service.accounts(), { [emailOf('ann')]: ['Editors'], [emailOf('bob')]: ['Editors'] })
+})
+
+t.test('settings of a database that was set back are gone by', async (t) => {
+  const { service, tenant, here } = await twoTenants(t)
+  for (const policy of ['suspend', 'ignore']) {
+    t.match(await tenant('settings', 'default', '--on-deactivate', policy), { status: 0 })
+  }
+  await here.createUser('ann')
+  await service.settle()
+  await service.database.pool.query('update tenant set settings_version = 1')
+  await here.createUser('bob')
+  await service.settle()
+  t.same(Object.keys(service.accounts()).sort(), [emailOf('ann'), emailOf('bob')])
+})
