@@ -74,6 +74,8 @@ export async function verify(
   } catch (error) {
     if (error instanceof errors.JWSSignatureVerificationFailed) return 'signature'
     if (error instanceof errors.JOSEError) return 'malformed'
+    // A key that is not fit for the algorithm: an RSA key of less than 2048 bits.
+    if (error instanceof TypeError) return 'key_unknown'
     throw error
   }
 }
@@ -94,6 +96,14 @@ export function checkTimes({ claims }: Jwt, now: Date): JwtFailure | undefined {
   }
   return undefined
 }
+
+/** Longer than any that Entra issues. What is not remembered must not be good for years (RFC 7523 §3, item 4). */
+const LONGEST_LIFE_SECONDS = 86_400
+
+export const checkLifetime = ({ claims }: Jwt, now: Date): 'long_lived' | undefined =>
+  isInstant(claims.exp) && claims.exp - now.getTime() / 1000 <= LONGEST_LIFE_SECONDS
+    ? undefined
+    : 'long_lived'
 
 /** JSON can write numbers that JavaScript takes for infinite, and then nothing would ever expire. */
 const isInstant = (claim: unknown): claim is number => Number.isFinite(claim)

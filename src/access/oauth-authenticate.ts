@@ -10,7 +10,7 @@ import {
   keepSources,
 } from './jwks.ts'
 import type { FetchJson } from './jwks-fetch.ts'
-import { checkTimes, type Jwt, readJwt, verify } from './jwks-signed.ts'
+import { checkLifetime, checkTimes, type Jwt, readJwt, verify } from './jwks-signed.ts'
 import { invalidClient } from './oauth-error.ts'
 import type { ClientProof } from './oauth-request.ts'
 import { isClientId } from './oauth-secrets.ts'
@@ -103,7 +103,8 @@ async function byAssertion(
   if (!isFor(jwt, client.federated_audiences ?? [])) throw invalidClient('audience')
   const failure =
     (await verify(jwt, ASSERTION_ALGORITHMS, findKeys(iss, client.jwks_url ?? undefined))) ??
-    checkTimes(jwt, now())
+    checkTimes(jwt, now()) ??
+    checkLifetime(jwt, now())
   if (failure) throw invalidClient(failure)
   return { tenantId: client.tenant_id, clientId: client.client_id, secretHash: undefined }
 }

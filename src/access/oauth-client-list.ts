@@ -49,12 +49,12 @@ export async function listClients(
 /** Whether anybody could get an access token, or has one from Entra. */
 export async function hasUsableClient(db: Kysely<Database>): Promise<boolean> {
   const { rows } = await sql`
-    select from oauth_client client
-    where revoked_at is null and (federated_issuer is not null or exists (
+    select from oauth_client client join tenant using (tenant_id)
+    where tenant.disabled_at is null and revoked_at is null and (federated_issuer is not null or exists (
       select from oauth_client_secret secret
       where secret.tenant_id = client.tenant_id and secret.client_id = client.client_id and expires_at > now()))
     union all
-    select from entra_issuer
+    select from entra_issuer join tenant using (tenant_id) where tenant.disabled_at is null
     limit 1`.execute(db)
   return rows.length > 0
 }

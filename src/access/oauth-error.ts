@@ -18,6 +18,7 @@ export type ClientFailure =
   | 'issuer'
   | 'subject'
   | 'audience'
+  | 'long_lived'
 
 /** What the token endpoint refuses. The message is for the client, and quotes nothing of what it sent. */
 export class OauthError extends Error {

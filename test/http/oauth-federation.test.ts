@@ -85,6 +85,7 @@ t.test('assertions that are not believed', async (t) => {
     ['no signature', 'malformed', unsigned],
     ['an unknown key', 'key_unknown', await assertion({}, { ...key, kid: 'second' })],
     ['expired', 'expired', await assertion({ exp: seconds() - 301 })],
+    ['good for years', 'long_lived', await assertion({ exp: 99_999_999_999 })],
     ['no expiry', 'malformed', await assertion({ exp: undefined })],
     ['an expiry that is text', 'malformed', await assertion({ exp: '9999999999' })],
     ['not valid yet', 'not_yet_valid', await assertion({ nbf: seconds() + 360 })],
