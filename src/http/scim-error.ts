@@ -68,12 +68,14 @@ export function errorAnswer(error: unknown, isUnavailable: (error: unknown) => b
   if (error instanceof TooManyFailures) {
     return answer(429, error.message, undefined, { 'Retry-After': String(error.retryAfterSeconds) })
   }
+  const { code, statusCode, message } = error as Partial<FastifyError>
+  // Of the sender's connection, as the status that the framework gives it tells; Postgres's own ends with the same code.
+  if (code === 'ECONNRESET' && statusCode === 400) return answer(400, 'the request ended before its body did')
   if (isUnavailable(error)) {
     return answer(503, 'the directory is unavailable at the moment; try again', undefined, {
       'Retry-After': String(RETRY_AFTER_SECONDS),
     })
   }
-  const { code, statusCode, message } = error as Partial<FastifyError>
   const known = code === undefined ? undefined : frameworkErrors[code]
   if (known) return answer(known.status, known.detail, known.scimType)
   // The JSON parser's refusals: malformed text, and keys that would reach an object's prototype.

@@ -73,17 +73,18 @@ function answerError(
   reply: FastifyReply,
 ): FastifyReply {
   if (error instanceof OauthError) return answerRefusal(options, error, request, reply)
+  // Before the store's errors, which have no status: a connection that the client ended has the code of one that Postgres did.
+  const { statusCode = 500 } = error as FastifyError
+  if (statusCode === 415) return reply.code(400).send(oauthError('invalid_request', `send ${FORM}`))
+  if (statusCode >= 400 && statusCode < 500) {
+    return reply.code(statusCode).send(oauthError('invalid_request', 'the request cannot be read'))
+  }
   if (options.isUnavailable(error)) {
     request.log.error({ err: error }, 'token request failed')
     return reply
       .code(503)
       .header('Retry-After', String(RETRY_AFTER_SECONDS))
       .send(oauthError('temporarily_unavailable', 'try again'))
-  }
-  const { statusCode = 500 } = error as FastifyError
-  if (statusCode === 415) return reply.code(400).send(oauthError('invalid_request', `send ${FORM}`))
-  if (statusCode >= 400 && statusCode < 500) {
-    return reply.code(statusCode).send(oauthError('invalid_request', 'the request cannot be read'))
   }
   request.log.error({ err: error }, 'token request failed')
   return reply.code(500).send(oauthError('server_error', 'internal error'))
@@ -96,7 +97,7 @@ function answerRefusal(
   reply: FastifyReply,
 ): FastifyReply {
   if (failure) onAuthFailure(failure)
-  const excess = failure && failureLimit(request.ip)
+  const excess = failureLimit(request.ip)
   if (excess) {
     if (excess.isFirst) request.log.warn({ source: request.ip }, TOO_MANY)
     return reply
@@ -112,7 +113,7 @@ function answerRefusal(
 }
 
 const TOO_MANY =
-  'too many authentication failures from one address: answered with 429 and not logged for a minute'
+  'too many refused token requests from one address: answered with 429 and not logged for a minute'
 
 function metadataRoutes(app: FastifyInstance, baseUrl: BaseUrl): void {
   const issuerOf = (request: FastifyRequest) => baseUrl(request).slice(0, -SCIM_PREFIX.length)
@@ -121,7 +122,8 @@ function metadataRoutes(app: FastifyInstance, baseUrl: BaseUrl): void {
   app.get(`${METADATA_PATH}/*`, async (request, reply) => {
     const issuer = issuerOf(request)
     const { '*': path } = request.params as { '*': string }
-    if (new URL(issuer).pathname !== `/${path}`) return reply.callNotFound()
+    // The request's Host may be none.
+    if (URL.parse(issuer)?.pathname !== `/${path}`) return reply.callNotFound()
     return metadata(issuer)
   })
 }

@@ -38,7 +38,9 @@ export async function scimRoutes(app: FastifyInstance, options: ScimRoutesOption
   })
   const answerOf = (error: unknown, request: FastifyRequest): ErrorAnswer => {
     const answer = errorAnswer(error, options.isUnavailable)
-    if (answer.status >= 500) request.log.error({ err: error }, 'request failed')
+    // What the service itself says, 501 for example, is no failure of it.
+    const hasFailed = answer.status >= 500 && !(error instanceof ScimError)
+    if (hasFailed) request.log.error({ err: error }, 'request failed')
     // The log masks addresses in messages, and in nothing else.
     else if (!(error instanceof TooManyFailures)) {
       request.log.info({ status: answer.status, scimType: answer.scimType }, `refused: ${answer.detail}`)
