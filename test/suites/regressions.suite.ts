@@ -1,0 +1,3 @@
+import { runSuite } from './folders.ts'
+
+await runSuite('regressions')
