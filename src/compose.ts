@@ -68,6 +68,8 @@ export interface Service {
 const ROLE_LIST_PATIENCE_MS = 3000
 /** How often to look for tokens that are about to expire. */
 const EXPIRY_WATCH_MS = 3_600_000
+/** How long requests are still taken after a stop has begun, until those who look at /readyz have sent their last. */
+const NOTICE_MS = 2000
 /** What a stop waits for, at most; together less than the 9.5 s after which the process ends all the same. */
 const RECONCILE_PATIENCE_MS = 3500
 const REQUEST_PATIENCE_MS = 2000
@@ -155,11 +157,19 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
   const baseUrl = createBaseUrl(config.publicUrl)
   const failureLimit = createFailureLimit({ monotonic: clock.monotonic })
 
-  const probes = { notReady: createNotReady({ db, log, isStopping: () => stopping }) }
+  let isWatched = false
+  const notReady = createNotReady({ db, log, isStopping: () => stopping })
+  const probes = {
+    notReady: () => {
+      isWatched = true
+      return notReady()
+    },
+  }
   const http = await createHttpServer({
     log,
     version: packageJson.version,
     trustProxy: config.trustProxy,
+    isStopping: () => stopping,
     probes,
     scim: {
       authenticate: createAuthenticator({
@@ -220,10 +230,13 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
     },
     async stop() {
       stopping = true
-      await within(
-        RECONCILE_PATIENCE_MS,
-        Promise.all([retention.stop(), resync.stop(), roleWatch.stop(), worker.stop()]),
-      )
+      await Promise.all([
+        within(
+          RECONCILE_PATIENCE_MS,
+          Promise.all([retention.stop(), resync.stop(), roleWatch.stop(), worker.stop()]),
+        ),
+        config.http && isWatched ? delay(NOTICE_MS) : undefined,
+      ])
       // What is still under way is broken off, and so gives its users back, for this or another process to begin anew.
       closing.abort()
       await tenants.close()

@@ -48,6 +48,11 @@ export function isRetryable(error: unknown): boolean {
   return isAny(error, ({ code }) => code === '40001' || code === '40P01')
 }
 
+/** The transaction did not get a lock: not within lock_timeout, or because others wait for it in turn. */
+export function isLockedOut(error: unknown): boolean {
+  return isRetryable(error) || isAny(error, ({ code }) => code === '55P03')
+}
+
 /** The name of the constraint (or unique index) that a row broke; undefined for any other error. */
 export function uniqueViolation(error: unknown): string | undefined {
   for (const { code, constraint } of chain(error)) {

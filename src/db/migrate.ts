@@ -1,9 +1,12 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Kysely, sql, type Transaction } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import type { Logger } from '../log.ts'
+import { lockBusyTables } from './busy-tables.ts'
 import { connect } from './connect.ts'
+import { isLockedOut } from './errors.ts'
 import { lockMigrations } from './sessionless-dialect.ts'
 
 const FILE_NAME = /^(\d{4})_[a-z0-9_-]+(\.breaking)?\.sql$/
@@ -11,6 +14,8 @@ const FILE_NAME = /^(\d{4})_[a-z0-9_-]+(\.breaking)?\.sql$/
 const BREAKING = '.breaking'
 const OLDEST_SERVER = 15
 const UNDEFINED_TABLE = '42P01'
+const ATTEMPTS = 100
+const PAUSE_MS = 500
 
 /** The migrations and the database do not fit each other, or one of them failed (then with its `cause`). */
 export class MigrationError extends Error {
@@ -21,20 +26,35 @@ type MigrationFolder = { folder: string }
 
 /**
  * Brings the database to the newest migration of the folder: all of them or none, in one transaction, which also
- * holds the lock. Other processes that come at the same time wait, and then find nothing to do.
+ * holds the lock. Other processes that come at the same time wait, and then find nothing to do. Requests may go on: they
+ * wait for the tables that change, and where both would wait for each other the transaction begins anew.
  */
 export async function migrate<DB>(
   db: Kysely<DB>,
   { folder }: MigrationFolder,
 ): Promise<{ applied: string[] }> {
   const files = await listMigrations(folder)
-  return db.transaction().execute(async (trx) => {
-    await refuseOldServer(trx)
-    await lockMigrations(trx)
-    const executed = await executedHere(trx)
-    refuseBreaking(unknownBreaking(files, executed))
-    return { applied: await applyPending(trx, folder, files, executed) }
-  })
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await db.transaction().execute(async (trx) => {
+        await refuseOldServer(trx)
+        await lockMigrations(trx)
+        const executed = await executedHere(trx)
+        refuseBreaking(unknownBreaking(files, executed))
+        if (files.some((name) => !executed.has(name))) await lockBusyTables(trx)
+        return { applied: await applyPending(trx, folder, files, executed) }
+      })
+    } catch (error) {
+      if (!isLockedOut(error)) throw error
+      if (attempt === ATTEMPTS) {
+        throw new MigrationError(
+          'the migrations could not lock their tables, and changed nothing; end what uses them for long (a backup, an open transaction), then try again',
+          { cause: error },
+        )
+      }
+    }
+    await delay(PAUSE_MS * (0.5 + Math.random()))
+  }
 }
 
 /** `migrate` over a connection of its own, which waits for a slow migration, or for another process's, as long as it takes. */

@@ -22,6 +22,8 @@ export interface HttpServerOptions {
   readonly version: string
   /** Addresses or CIDRs whose X-Forwarded-* headers are believed. */
   readonly trustProxy: readonly string[]
+  /** From then on every answer is the last of its connection, so that none is closed while a request is on its way. */
+  readonly isStopping: () => boolean
   readonly probes: ProbeOptions
   readonly scim: ScimRoutesOptions
   readonly oauth: OauthRoutesOptions
@@ -40,6 +42,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     logController: ownRequestLog(),
     trustProxy: options.trustProxy.length > 0 ? [...options.trustProxy] : false,
     bodyLimit: BODY_LIMIT_BYTES,
+    // What still arrives while connections close is answered as everything before it.
+    return503OnClosing: false,
     ...SERVER_LIMITS,
     clientErrorHandler: (error, socket) => answerClientError(options.log, error, socket),
     genReqId: (request) => acceptedRequestId(request.headers['x-request-id']) ?? randomUUID(),
@@ -57,6 +61,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   })
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ ...SECURITY_HEADERS, 'X-Request-Id': request.id })
+    if (options.isStopping()) reply.header('Connection', 'close')
   })
   refuseExpectations(app)
   app.addHook('onResponse', async (request, reply) => {

@@ -6,6 +6,7 @@ import { isUnavailable } from '../../src/db/errors.ts'
 import { checkSchema, migrate, migrateDatabase } from '../../src/db/migrate.ts'
 import { createDatabase, createEmptyDatabase } from '../support/database.ts'
 import { log } from '../support/test-run.ts'
+import { until } from '../support/until.ts'
 
 const first = {
   '0001_tables.sql': 'create table a (id int primary key);\ncreate table b (id int primary key);',
@@ -42,6 +43,34 @@ t.test('of processes that come at the same time one migrates and the others wait
   const outcomes = await Promise.all(Array.from({ length: 6 }, () => migrateDatabase({ url, folder, log })))
   const applied = outcomes.map((outcome) => outcome.applied.length).sort()
   t.strictSame(applied, [0, 0, 0, 0, 0, 3])
+})
+
+t.test('where a request and the migrations wait for each other, the migrations give way', async (t) => {
+  for (const [first, then] of [
+    ['account', 'dirty_user'],
+    ['dirty_user', 'account'],
+  ]) {
+    const { url, db } = await setup(t)
+    await sql`create table account (id int); create table dirty_user (id int)`.execute(db)
+    const folder = t.testdir({
+      '0001_columns.sql': 'alter table dirty_user add column a int; alter table account add column a int',
+    })
+    const waits = async () => {
+      const { rows } = await sql`
+        select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`.execute(
+        db,
+      )
+      return rows.length > 0
+    }
+    const migrating = await db.transaction().execute(async (trx) => {
+      await sql`insert into ${sql.table(first ?? '')} values (1)`.execute(trx)
+      const migrating = migrateDatabase({ url, folder, log })
+      await until('the migration waits', waits)
+      await sql`insert into ${sql.table(then ?? '')} values (1)`.execute(trx)
+      return { migrating }
+    })
+    t.strictSame(await migrating.migrating, { applied: ['0001_columns'] })
+  }
 })
 
 t.test('a failing migration is named, and everything of the run is rolled back', async (t) => {
