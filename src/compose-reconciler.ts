@@ -14,6 +14,7 @@ import { createResync, type Resync } from './reconcile/resync.ts'
 import { createRoleWatch } from './reconcile/role-watch.ts'
 import { listTenantStates } from './reconcile/tenant-states.ts'
 import { createWorker, type Duty, type Worker } from './reconcile/worker.ts'
+import { createSchemaGuard } from './schema-guard.ts'
 import { TenantUnusableError } from './tenant-campaign-manager.ts'
 
 export interface ReconcilerParts {
@@ -69,8 +70,10 @@ export function composeReconciler(parts: ReconcilerParts): Reconciler {
       { ...claim, settingsVersion: tenant.version, endpoint: tenant.endpoint },
     )
 
+  const fitsSchema = createSchemaGuard({ db, monotonic: clock.monotonic, log })
   const worker = createWorker({
     db,
+    mayWork: fitsSchema,
     attempt: (claim) => tenants.use(claim.tenantId, (tenant) => attempt(claim, tenant)),
     lines: (served) => tenants.lines(served),
     concurrency: config.campaignManagerConcurrency,
@@ -99,8 +102,9 @@ export function composeReconciler(parts: ReconcilerParts): Reconciler {
   const resync = createResync({
     db,
     intervalSeconds: config.resyncIntervalSeconds,
-    takeStep: (walk, place) =>
-      tenants
+    takeStep: async (walk, place) => {
+      if (!(await fitsSchema())) throw new WalkPostponedError('the database is a newer version’s')
+      return tenants
         .useEndpoint(walk.endpoint, ({ line, campaignManager, roleCatalog }) => {
           if (worker.isPaused(line)) throw new WalkPostponedError('the circuit breaker is open')
           const { policiesOf } = tenants
@@ -108,7 +112,8 @@ export function composeReconciler(parts: ReconcilerParts): Reconciler {
         })
         .catch((error) => {
           throw error instanceof TenantUnusableError ? new WalkPostponedError(error.message) : error
-        }),
+        })
+    },
     onDrift: metrics.drift,
     onDirty: worker.wake,
     log,

@@ -45,6 +45,8 @@ export type Lines = ReadonlyMap<string, readonly number[]>
 export interface WorkerOptions {
   readonly db: Kysely<Database>
   readonly attempt: (claim: Claim) => Promise<Attempt>
+  /** Asked before each round of claims. */
+  readonly mayWork?: () => Promise<boolean>
   /** Called in each round of claims with all tenants that are served. */
   readonly lines: (tenants: readonly TenantState[]) => Promise<Lines>
   /** Attempts at once on each line. */
@@ -102,6 +104,7 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   async function claim(): Promise<number> {
+    if (options.mayWork && !(await options.mayWork())) return 0
     const tenants = await listTenantStates(db)
     const served = await options.lines(tenants)
     forgetUnused(served)
