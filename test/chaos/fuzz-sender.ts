@@ -21,8 +21,6 @@ export interface Reply {
 
 export interface FuzzSender {
   send(request: FuzzRequest | BrokenRequest): Promise<Reply>
-  /** Requests whose kept connection ended before an answer, which were sent again on one of their own. */
-  readonly sentAgain: number
   /** Connections opened for one request. */
   readonly bySocket: number
 }
@@ -36,7 +34,6 @@ const BROKEN_PATIENCE_MS = 1000
 export function createFuzzSender(t: Test, url: string, connections: number): FuzzSender {
   const pool = new Pool(url, { connections, headersTimeout: PATIENCE_MS, bodyTimeout: PATIENCE_MS })
   t.teardown(() => pool.destroy())
-  let sentAgain = 0
   let bySocket = 0
 
   async function byPool({ method, target, headers, body }: FuzzRequest): Promise<Reply> {
@@ -71,12 +68,8 @@ export function createFuzzSender(t: Test, url: string, connections: number): Fuz
       try {
         return await byPool(request)
       } catch (error) {
-        if (!isRefusal(error)) sentAgain += 1
-        return alone(request)
+        return isRefusal(error) ? alone(request) : { answers: [], lost: String(error) }
       }
-    },
-    get sentAgain() {
-      return sentAgain
     },
     get bySocket() {
       return bySocket

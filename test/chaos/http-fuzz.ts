@@ -71,7 +71,7 @@ export async function httpFuzz(t: Test, size: FuzzSize): Promise<void> {
     answers: statuses,
     'answers to writes with a right credential': writes,
     'share of 2xx, of writes': `${succeeded(statuses).toFixed(3)}, ${succeeded(writes).toFixed(3)}`,
-    'on a connection of their own, sent again on one': `${sender.bySocket}, ${sender.sentAgain}`,
+    'on a connection of their own': sender.bySocket,
     'errors in the log': service.errors,
     'reachable memory': `${samples.map(({ reachable }) => reachable.toFixed(1)).join(', ')} MiB`,
     'resident memory': `${samples.map(({ resident }) => resident).join(', ')} MiB`,
