@@ -205,9 +205,13 @@ export const alertCases: readonly AlertCase[] = [
       at: '30m',
       value: '10%',
     },
-    // A process that is not ready says so with 503.
+    // A process that is not ready says so with 503, and what there is not is 501.
     silent: {
-      series: { [requests('/scim/v2/Users', 201)]: '0+90x60', [requests('/readyz', 503)]: '0+90x60' },
+      series: {
+        [requests('/scim/v2/Users', 201)]: '0+90x60',
+        [requests('/readyz', 503)]: '0+90x60',
+        [requests('/scim/v2/Me', 501)]: '0+90x60',
+      },
       at: '30m',
     },
   },

@@ -74,6 +74,9 @@ t.test('assertions that are not believed', async (t) => {
   const withSecret = await client()
   const cases: [what: string, reason: string, assertion: string, form?: Record<string, string>][] = [
     ['another issuer', 'unknown', await assertion({ iss: `${issuer}/` })],
+    ['NUL in the issuer', 'issuer', await assertion({ iss: `${issuer}\0` })],
+    ['NUL in the subject', 'subject', await assertion({ sub: 'some\0body' })],
+    ['NUL in the client’s id', 'unknown', await assertion(), { client_id: 'f\0' }],
     ['no issuer', 'issuer', await assertion({ iss: undefined })],
     ['another subject', 'unknown', await assertion({ sub: 'somebody' })],
     ['no subject', 'subject', await assertion({ sub: undefined })],

@@ -4,6 +4,7 @@ import { sql } from 'kysely'
 import t from 'tap'
 import { createClient, revokeClient, rotateSecret } from '../../src/access/oauth-clients.ts'
 import { createTenant } from '../../src/access/tenants.ts'
+import { sendRaw } from '../security/setup.ts'
 import { startCommand } from '../support/command.ts'
 import { openDatabase } from '../support/database.ts'
 import { startDatabaseProxy } from '../support/database-proxy.ts'
@@ -203,6 +204,8 @@ t.test('RFC 8414: the metadata, and where it is when the issuer has a path', asy
     token_endpoint_auth_signing_alg_values_supported: ['RS256', 'PS256', 'ES256'],
   })
   t.equal((await fetch(`${url}${wellKnown}/elsewhere`)).status, 404)
+  const [answer] = await sendRaw(url, `GET ${wellKnown}/x HTTP/1.1\r\nHost: [\r\nConnection: close\r\n\r\n`)
+  t.equal(answer?.status, 404, 'a Host that is none')
 
   const gateway = await setup(t, {
     beside: service,
