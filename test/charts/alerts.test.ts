@@ -4,13 +4,13 @@ import t, { type Test } from 'tap'
 import { type AlertCase, alertCases, type Situation } from './alert-cases.ts'
 import { combinations } from './combinations.ts'
 import { type Manifest, one, render } from './helm.ts'
-import { ALERTS_FILE, type AlertRule, alertRules, promtool } from './promtool.ts'
+import { ALERTS_FILE, type AlertRule, alertRules, promtool, WITH_PROMETHEUS } from './promtool.ts'
 
 const rules = alertRules()
 const key = ({ alert, severity }: { alert: string; severity?: string | undefined }) => `${alert} ${severity}`
 const keyOfRule = ({ alert, labels }: AlertRule) => key({ alert, severity: labels.severity })
 
-t.test('promtool accepts the rules', async (t) => {
+t.test('promtool accepts the rules', WITH_PROMETHEUS, async (t) => {
   const { status, output } = promtool('check', 'rules', ALERTS_FILE)
   t.equal(status, 0, output)
   t.match(output, `${rules.length} rules found`)
@@ -39,21 +39,21 @@ function runPromtool(t: Test, tests: readonly unknown[]): { status: number | nul
   return promtool('test', 'rules', join(t.testdir({ 'test.yaml': JSON.stringify(file) }), 'test.yaml'))
 }
 
-t.test('every alert fires when it must, with its labels and its text', async (t) => {
+t.test('every alert fires when it must, with its labels and its text', WITH_PROMETHEUS, async (t) => {
   const fires = (alertCase: AlertCase) =>
     situation(`${key(alertCase)} fires`, alertCase.alert, alertCase.fires, [expected(alertCase)])
   const { status, output } = runPromtool(t, alertCases.map(fires))
   t.equal(status, 0, output)
 })
 
-t.test('every alert is silent when it must be', async (t) => {
+t.test('every alert is silent when it must be', WITH_PROMETHEUS, async (t) => {
   const isSilent = (alertCase: AlertCase) =>
     situation(`${key(alertCase)} is silent`, alertCase.alert, alertCase.silent, [])
   const { status, output } = runPromtool(t, alertCases.map(isSilent))
   t.equal(status, 0, output)
 })
 
-t.test('a situation that is not as expected is noticed, and named', async (t) => {
+t.test('a situation that is not as expected is noticed, and named', WITH_PROMETHEUS, async (t) => {
   const [first] = alertCases
   if (!first) throw new Error('there is no case')
   const { status, output } = runPromtool(t, [situation('upside down', first.alert, first.fires, [])])
@@ -86,7 +86,7 @@ t.test('every alert says what to do, and where that is written', async (t) => {
   }
 })
 
-t.test('the PrometheusRule has the same rules, less what is disabled', async (t) => {
+t.test('the PrometheusRule has the same rules, less what is disabled', WITH_PROMETHEUS, async (t) => {
   type Rendered = Manifest & { spec: { groups: { rules: AlertRule[] }[] } }
   const rendered = (values: object) =>
     one<Rendered>(

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 import { until } from '../support/until.ts'
 import { startBusyService } from './busy-service.ts'
 import { type Panel, panelQueries, panels } from './dashboard.ts'
-import { ALERTS_FILE, alertRules } from './promtool.ts'
+import { ALERTS_FILE, alertRules, WITH_PROMETHEUS } from './promtool.ts'
 
 interface QueryAnswer {
   readonly status: string
@@ -31,11 +31,7 @@ async function startPrometheus(t: Test, metricsUrl: string) {
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   )
-  const ended = once(child, 'close').catch((cause) => {
-    throw new Error('prometheus is not on the PATH: install it (Debian: "apt-get install prometheus")', {
-      cause,
-    })
-  })
+  const ended = once(child, 'close')
   t.teardown(async () => {
     child.kill('SIGKILL')
     await ended
@@ -66,45 +62,49 @@ async function startPrometheus(t: Test, metricsUrl: string) {
 /** As Grafana would, with every job, and a minute for its own interval. */
 const filledIn = (expr: string): string => expr.replaceAll('$job', '.+').replaceAll('$__rate_interval', '1m')
 
-t.test('a Prometheus scrapes the service, and every query of the dashboard returns data', async (t) => {
-  const service = await startBusyService(t)
-  const prometheus = await startPrometheus(t, service.metricsUrl)
+t.test(
+  'a Prometheus scrapes the service, and every query of the dashboard returns data',
+  WITH_PROMETHEUS,
+  async (t) => {
+    const service = await startBusyService(t)
+    const prometheus = await startPrometheus(t, service.metricsUrl)
 
-  await until(
-    'the service is scraped',
-    async () => (await prometheus.query('up{job="campaign-manager-scim"} == 1')).data?.result.length === 1,
-    () => prometheus.get('targets'),
-  )
-  // A rate is the difference of two scrapes.
-  await service.keepBusy(1)
-
-  for (const { title, expr } of panelQueries()) {
-    const result = await until(
-      `the panel "${title}" has data`,
-      async () => {
-        const { status, error, data } = await prometheus.query(filledIn(expr))
-        if (status !== 'success') throw new Error(`${title}: ${error}`)
-        const known = data?.result.filter(({ value }) => value[1] !== 'NaN') ?? []
-        return known.length > 0 && known
-      },
-      () => expr,
+    await until(
+      'the service is scraped',
+      async () => (await prometheus.query('up{job="campaign-manager-scim"} == 1')).data?.result.length === 1,
+      () => prometheus.get('targets'),
     )
-    t.ok(result.length > 0, title)
-  }
+    // A rate is the difference of two scrapes.
+    await service.keepBusy(1)
 
-  type Rules = { data: { groups: { rules: { name: string; health: string; lastError?: string }[] }[] } }
-  const evaluated = await until('every rule was evaluated', async () => {
-    const { data } = await prometheus.get<Rules>('rules')
-    const rules = data.groups.flatMap(({ rules }) => rules)
-    return rules.every(({ health }) => health !== 'unknown') && rules
-  })
-  t.same(
-    evaluated.map(({ name, health, lastError }) => `${name} ${health} ${lastError ?? ''}`).sort(),
-    alertRules()
-      .map(({ alert }) => `${alert} ok `)
-      .sort(),
-  )
-})
+    for (const { title, expr } of panelQueries()) {
+      const result = await until(
+        `the panel "${title}" has data`,
+        async () => {
+          const { status, error, data } = await prometheus.query(filledIn(expr))
+          if (status !== 'success') throw new Error(`${title}: ${error}`)
+          const known = data?.result.filter(({ value }) => value[1] !== 'NaN') ?? []
+          return known.length > 0 && known
+        },
+        () => expr,
+      )
+      t.ok(result.length > 0, title)
+    }
+
+    type Rules = { data: { groups: { rules: { name: string; health: string; lastError?: string }[] }[] } }
+    const evaluated = await until('every rule was evaluated', async () => {
+      const { data } = await prometheus.get<Rules>('rules')
+      const rules = data.groups.flatMap(({ rules }) => rules)
+      return rules.every(({ health }) => health !== 'unknown') && rules
+    })
+    t.same(
+      evaluated.map(({ name, health, lastError }) => `${name} ${health} ${lastError ?? ''}`).sort(),
+      alertRules()
+        .map(({ alert }) => `${alert} ok `)
+        .sort(),
+    )
+  },
+)
 
 t.test('the dashboard answers three questions, and no panel lies on another', async (t) => {
   const rows = panels().filter(({ type }) => type === 'row')
