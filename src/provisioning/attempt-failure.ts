@@ -1,6 +1,7 @@
 import { CampaignManagerError, type CampaignManagerErrorCode } from '../campaign-manager/errors.ts'
 import type { Attempt } from '../reconcile/attempt.ts'
-import { ACCOUNT_LINKED_ELSEWHERE, AccountTakenError } from './delivery-record.ts'
+import { ACCOUNT_LINKED_ELSEWHERE } from './delivery-record.ts'
+import { AccountTakenError } from './held-claim.ts'
 
 /**
  * What a failed call means.

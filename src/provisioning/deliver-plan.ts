@@ -9,13 +9,12 @@ import type { Attempt } from '../reconcile/attempt.ts'
 import type { Claim } from '../reconcile/dirty-set.ts'
 import { linkedElsewhere, notApplied } from './attempt-failure.ts'
 import { type AccountWrite, creationOf, deletionOf, replacementOf } from './delivery-audit.ts'
+import { intendDelete, intendWrite } from './delivery-intent.ts'
 import {
   ACCOUNT_LINKED_ELSEWHERE,
   EMAIL_TAKEN,
   finishAbsent,
   finishObserved,
-  intendDelete,
-  intendWrite,
   noteMissing,
   recordAccount,
   recordFailed,

@@ -1,16 +1,10 @@
 import type { Kysely, Transaction } from 'kysely'
-import type { Account, AccountInput, ObservedAccount } from '../campaign-manager/messages.ts'
-import { uniqueViolation } from '../db/errors.ts'
+import type { ObservedAccount } from '../campaign-manager/messages.ts'
 import type { Database } from '../db/tables.ts'
-import { inTransaction } from '../db/transaction.ts'
 import type { AccountRecord } from '../directory/account-record.ts'
 import {
-  type HoldIntent,
   recordAbsent,
-  recordDeletionIntent,
   recordDisabled,
-  recordHoldIntent,
-  recordIntent,
   recordLinked,
   recordMissing,
   recordObserved,
@@ -18,100 +12,18 @@ import {
   recordSpentKey,
   recordTold,
 } from '../directory/account-writes.ts'
-import { recordDeletion, shareHold } from '../directory/deletion-holds.ts'
 import { hastenHeirs } from '../directory/former-users.ts'
-import { awaitTenantSettings } from '../directory/tenant-settings.ts'
 import type { Attempt } from '../reconcile/attempt.ts'
-import { type Claim, finishClaim, holdClaim, holdForWrite, settleRemoval } from '../reconcile/dirty-set.ts'
+import { type Claim, finishClaim, settleRemoval } from '../reconcile/dirty-set.ts'
 import { hastenNeighbours } from '../reconcile/mark-users.ts'
-import { grantIntent, placedRoles, type RoleTarget } from '../roles/role-rule.ts'
+import { placedRoles, type RoleTarget } from '../roles/role-rule.ts'
 import { type AccountWrite, tellDone, tellFailed, tellInterrupted, tellLink } from './delivery-audit.ts'
+import { whileHeld } from './held-claim.ts'
 
 /** The reason of a user who waits because another one has the account. */
 export const ACCOUNT_LINKED_ELSEWHERE = 'account_linked_elsewhere'
 /** The reason of a user whose address is still that of another account. */
 export const EMAIL_TAKEN = 'email_taken'
-
-/** The account that was found is already recorded for another SCIM user, and is never shared. */
-export class AccountTakenError extends Error {
-  override readonly name = 'AccountTakenError'
-}
-
-/**
- * Records what is about to be written. False when the claim was lost, or the tenant's settings changed, and then nothing may be
- * written.
- */
-export async function intendWrite(
-  db: Kysely<Database>,
-  claim: Claim,
-  record: AccountRecord,
-  input: AccountInput,
-  rule: RoleTarget,
-  write: AccountWrite,
-  target: { account?: Account; createKey?: string },
-): Promise<boolean> {
-  const intend = async (trx: Transaction<Database>) => {
-    tellLink(trx, claim, record, target.account)
-    await recordIntent(trx, claim.tenantId, claim.userId, {
-      endpoint: claim.endpoint,
-      campaignManagerId: target.account?.id,
-      createKey: target.createKey,
-      granted: grantIntent(record.granted, rule.wanted),
-      placeholders: grantIntent(record.placeholders, placedRoles(rule)),
-      email: input.email,
-      externalId: input.externalId,
-      untoldWrite: write,
-    })
-  }
-  return whileHeld(db, claim, intend, holdForWrite)
-}
-
-/**
- * Records that a deletion is about to be asked for. False when the claim was lost.
- *
- * @param counts whether the deletion guard is to count it
- */
-export const intendDelete = (
-  db: Kysely<Database>,
-  claim: Claim,
-  campaignManagerId: string,
-  write: AccountWrite,
-  counts: boolean,
-): Promise<boolean> => {
-  const intend = async (trx: Transaction<Database>) => {
-    await recordDeletionIntent(trx, claim.tenantId, claim.userId, {
-      endpoint: claim.endpoint,
-      campaignManagerId,
-      untoldWrite: write,
-    })
-    if (counts) await recordDeletion(trx, claim.tenantId, claim.userId)
-  }
-  return whileHeld(db, claim, intend, async (trx) => {
-    // What counts the deletion refers to the tenant, which must not be waited for with the account in hand.
-    await awaitTenantSettings(trx, claim.tenantId)
-    return holdForWrite(trx, claim)
-  })
-}
-
-/**
- * Records that an account is about to be disabled instead of deleted. `overtaken` when the hold has ended, or the account is
- * not to be deleted any more: then nothing may be written.
- */
-export async function intendHold(
-  db: Kysely<Database>,
-  claim: Claim,
-  intent: Omit<HoldIntent, 'endpoint'>,
-): Promise<'recorded' | 'overtaken' | 'lost'> {
-  const { tenantId, userId } = claim
-  return refusingTaken(db, async (trx) => {
-    // Whoever ends a hold locks it first, and then the accounts.
-    const isHold = await shareHold(trx, tenantId)
-    if (!(await holdForWrite(trx, claim))) return 'lost'
-    const { endpoint } = claim
-    const isHeld = isHold && (await recordHoldIntent(trx, tenantId, userId, { ...intent, endpoint }))
-    return isHeld ? 'recorded' : 'overtaken'
-  })
-}
 
 /** Records that the account is disabled. Somebody of the same identity may wait to take it over. */
 export const recordHeld = (
@@ -258,31 +170,4 @@ async function recordSeen(
     email: observed.account.email,
     externalId: observed.account.externalId,
   })
-}
-
-/** Runs a record's transaction while the claim is this process's, and says whether it was. */
-async function whileHeld(
-  db: Kysely<Database>,
-  claim: Claim,
-  write: (trx: Transaction<Database>) => Promise<void>,
-  hold: typeof holdClaim = holdClaim,
-): Promise<boolean> {
-  return refusingTaken(db, async (trx) => {
-    if (!(await hold(trx, claim))) return false
-    await write(trx)
-    return true
-  })
-}
-
-/** A link that is another user's already is never recorded. */
-async function refusingTaken<T>(
-  db: Kysely<Database>,
-  run: (trx: Transaction<Database>) => Promise<T>,
-): Promise<T> {
-  try {
-    return await inTransaction(db, run)
-  } catch (error) {
-    if (uniqueViolation(error)) throw new AccountTakenError('account already linked', { cause: error })
-    throw error
-  }
 }
