@@ -89,7 +89,7 @@ function refusal(
   }
   request.log.warn({ reason, source, credential }, 'authentication failed')
   return reason === 'missing'
-    ? new AuthenticationError('send a bearer token in the Authorization header')
+    ? new AuthenticationError('send a token in the Authorization header, as "Bearer TOKEN"')
     : new AuthenticationError('the bearer token is not valid', {
         tokenSent: authorizationsOf(request).some((value) => /^bearer\s+\S/i.test(value)),
       })
