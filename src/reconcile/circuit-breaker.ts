@@ -16,7 +16,9 @@ export const closedBreaker: BreakerState = { failing: new Set(), openings: 0, op
 /** So many users in a row are no coincidence. One whose account always fails never opens it, however often it is tried. */
 const THRESHOLD = 5
 const BASE_PAUSE_MS = 1000
-const MAX_PAUSE_MS = 60_000
+/** One question in so long disturbs nobody, and a longer pause would keep removals waiting once Campaign Manager is back. */
+const MAX_PAUSE_MS = 15_000
+const CREDENTIALS_PAUSE_MS = 60_000
 
 /** How many attempts may begin: all that are asked for, one probe, or none. */
 export function admitted(state: BreakerState, wanted: number, inFlight: number, now: number): number {
@@ -50,7 +52,7 @@ export function afterFailure(
     state.openUntil !== undefined || failing.size >= THRESHOLD || retryAfterMs !== undefined || credentials
   if (!opens) return { ...state, failing }
   const doubled = BASE_PAUSE_MS * 2 ** Math.min(state.openings, 16)
-  const pause = credentials ? MAX_PAUSE_MS : Math.min(MAX_PAUSE_MS, doubled)
+  const pause = credentials ? CREDENTIALS_PAUSE_MS : Math.min(MAX_PAUSE_MS, doubled)
   return {
     failing: new Set(),
     openings: state.openings + 1,
