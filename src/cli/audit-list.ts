@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import { findTenant } from '../access/tenants.ts'
 import { type AuditQuery, type ListedEntry, listEntries } from '../audit/list.ts'
 import { usersNamed } from '../audit/person.ts'
+import { listHeads } from '../audit/read.ts'
 import type { Database } from '../db/tables.ts'
 import { isResourceId } from '../directory/stored-resource.ts'
 import { noTenant } from './audit-chain.ts'
@@ -25,12 +26,18 @@ export async function listTrail(io: CommandIo, values: AuditOptions): Promise<nu
   const found = await withDatabase(io, async (db) => {
     if (tenant !== undefined && (await findTenant(db, tenant)) === undefined) return undefined
     const users = user === undefined ? undefined : usersMeant(db, user)
+    if (users && !(await isAnybodyMeant(db, users, tenant))) return { isUnknown: true } as const
     return {
+      isUnknown: false,
       entries: await listEntries(db, { ...criteria, users }),
       waiting: users ? await waitingOf(db, users, tenant) : [],
     }
   })
   if (!found) return noTenant(io, tenant)
+  if (found.isUnknown) {
+    io.err(`nobody is, or was, known by the userName '${printable(user ?? '')}', unless that was erased\n`)
+    return 1
+  }
   if (values.json) io.out(formatJson(found.entries.map(asJson)))
   else io.out(formatTable(HEADINGS, found.entries.map(row)))
   for (const text of found.waiting) io.err(`${printable(text)}\n`)
@@ -41,6 +48,15 @@ const usersMeant =
   (db: Kysely<Database>, user: string): NonNullable<AuditQuery['users']> =>
   async (tenantId) =>
     isResourceId(user) ? [user.toLowerCase()] : usersNamed(db, tenantId, user)
+
+async function isAnybodyMeant(
+  db: Kysely<Database>,
+  users: NonNullable<AuditQuery['users']>,
+  tenant: string | undefined,
+): Promise<boolean> {
+  for (const { tenantId } of await listHeads(db, tenant)) if ((await users(tenantId)).length > 0) return true
+  return false
+}
 
 /** What Campaign Manager has not confirmed yet about these users, and why. */
 async function waitingOf(
