@@ -196,7 +196,8 @@ const reconciliation = {
   reconcile: onOff('`off` = this process only answers HTTP'),
   http: onOff('`off` = this process only reconciles'),
   resyncIntervalSeconds: Type.Integer({
-    description: 'How often every account is compared with Campaign Manager; `0` = never',
+    description:
+      'How often every account is compared with Campaign Manager; `0` = never. Another interval counts from the next comparison on',
     default: 3600,
     ...integer(0, LONGEST_TIMER_SECONDS),
   }),

@@ -40,6 +40,7 @@ export async function listTrail(io: CommandIo, values: AuditOptions): Promise<nu
   }
   if (values.json) io.out(formatJson(found.entries.map(asJson)))
   else io.out(formatTable(HEADINGS, found.entries.map(row)))
+  if (found.entries.length === criteria.limit) io.err('Older entries are not shown; see --limit.\n')
   for (const text of found.waiting) io.err(`${printable(text)}\n`)
   return 0
 }

@@ -18,6 +18,8 @@ async function check(t: Test, what: string, run: () => Promise<unknown>): Promis
   const { statements, tables } = await explainStatements(t, run)
   t.ok(statements.length > 0, `${what}: its statements were seen`)
   for (const statement of statements) {
+    // As long as the list of versions, whatever is in the directory.
+    if (statement.text.includes('kysely_migration')) continue
     const rows = rowsOf(statement)
     const scans = statement.nodes.filter(({ type, table }) => type === 'Seq Scan' && BIG.includes(table))
     t.comment(
