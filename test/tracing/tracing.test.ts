@@ -172,7 +172,9 @@ t.test('the settings of OpenTelemetry', async (t) => {
     t.throws(load({ OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }), {
       message: 'OTEL_EXPORTER_OTLP_PROTOCOL: must be "http/protobuf", not "grpc"',
     })
-    t.throws(load({ OTEL_TRACES_SAMPLER_ARG: '2' }), { message: /^OTEL_TRACES_SAMPLER_ARG: must be a number between/ })
+    t.throws(load({ OTEL_TRACES_SAMPLER_ARG: '2' }), {
+      message: /^OTEL_TRACES_SAMPLER_ARG: must be a number between/,
+    })
     t.throws(load({ OTEL_EXPORTER_OTLP_HEADERS: 'secret' }), {
       message: 'OTEL_EXPORTER_OTLP_HEADERS: must be a comma-separated list of name=value',
     })
