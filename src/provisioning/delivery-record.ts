@@ -156,10 +156,11 @@ async function recordSeen(
   before: AccountRecord,
   { observed, rule, write }: Seen,
 ): Promise<void> {
-  if (write) tellDone(trx, claim, write, observed.account.id)
-  const givesAddressUp = write?.operation !== 'account.create' && write?.attributes.includes('email')
-  if (givesAddressUp) await hastenNeighbours(trx, [EMAIL_TAKEN], claim.tenantId)
-  if (!write) tellLink(trx, claim, before, observed.account)
+  if (write) {
+    tellDone(trx, claim, write, observed.account.id)
+    const givesAddressUp = write.operation !== 'account.create' && write.attributes.includes('email')
+    if (givesAddressUp) await hastenNeighbours(trx, [EMAIL_TAKEN], claim.tenantId)
+  } else tellLink(trx, claim, before, observed.account)
   await recordObserved(trx, claim.tenantId, claim.userId, {
     endpoint: claim.endpoint,
     campaignManagerId: observed.account.id,

@@ -59,16 +59,21 @@ export function createResync(options: ResyncOptions): Resync {
   async function runOnce(): Promise<number> {
     if (intervalSeconds === 0) return 0
     await scheduleWalks(db, intervalSeconds)
-    const walks: Promise<number>[] = []
+    const walks: Promise<void>[] = []
     const failures: unknown[] = []
+    let found = 0
     try {
       for (let held = await takeWalk(db); held; held = stopping ? undefined : await takeWalk(db)) {
         // Listened to from the beginning: it may fail while the next one is being taken.
         walks.push(
-          walk(held).catch((error) => {
-            failures.push(error)
-            return 0
-          }),
+          walk(held).then(
+            (more) => {
+              found += more
+            },
+            (error) => {
+              failures.push(error)
+            },
+          ),
         )
       }
     } finally {
@@ -76,7 +81,7 @@ export function createResync(options: ResyncOptions): Resync {
     }
     if (failures.length > 1) throw new AggregateError(failures, 'several inventories could not be compared')
     if (failures.length === 1) throw failures[0]
-    return (await Promise.all(walks)).reduce((sum, found) => sum + found, 0)
+    return found
   }
 
   async function walk(held: HeldWalk): Promise<number> {
