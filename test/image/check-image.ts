@@ -136,7 +136,8 @@ async function drain({ service, url }: System, databaseUrl: string): Promise<voi
     )
     await until('all requests wait in Postgres', async () => {
       const { rows } = await client.query(
-        `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+        // Not pg_stat_activity: within a transaction it keeps showing the connections of the first look.
+        'select distinct pid from pg_locks where not granted',
       )
       return rows.length >= IN_FLIGHT
     })
