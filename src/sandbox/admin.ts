@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest, FastifySchemaValidationError } from 'fastify'
 import { accountTable } from './account-table.ts'
 import { Refusal, UserEdit } from './contract.ts'
 import { FaultRule } from './faults.ts'
@@ -9,7 +9,7 @@ const RoleName = Type.Object(
   { name: Type.String({ minLength: 1, maxLength: 256 }) },
   { additionalProperties: false },
 )
-const FaultRules = Type.Union([FaultRule, Type.Array(FaultRule)])
+const FaultRules = Type.Array(FaultRule)
 
 /**
  * The sandbox's own HTTP API, for people. Faults never touch it. From this machine it needs no credentials, from elsewhere
@@ -68,8 +68,13 @@ export function registerAdmin(
 function registerFaults(app: FastifyInstance, { faults }: SandboxState): void {
   const inForce = async () => ({ faults: faults.rules() })
   app.get('/_sandbox/faults', inForce)
-  app.put('/_sandbox/faults', { schema: { body: FaultRules } }, async (request) => {
-    faults.set(...[request.body as FaultRule | FaultRule[]].flat())
+  const schema = { body: FaultRules }
+  // Before the check, which can then name the member that is wrong.
+  const asList = async (request: FastifyRequest) => {
+    request.body = [request.body].flat()
+  }
+  app.put('/_sandbox/faults', { schema, preValidation: asList, schemaErrorFormatter }, async (request) => {
+    faults.set(...(request.body as FaultRule[]))
     return inForce()
   })
   app.delete('/_sandbox/faults', (_request, reply) => {
@@ -85,4 +90,11 @@ function parameter(request: FastifyRequest, name: string): string {
 function fromThisMachine({ socket }: FastifyRequest): boolean {
   const address = socket.remoteAddress ?? ''
   return address === '::1' || address.startsWith('127.') || address.startsWith('::ffff:127.')
+}
+
+/** With the values that are allowed, where there are few. */
+function schemaErrorFormatter([error]: FastifySchemaValidationError[], dataVar: string): Error {
+  const allowed = error?.params.allowedValues
+  const values = Array.isArray(allowed) ? `: ${allowed.join(', ')}` : ''
+  return new Error(`${dataVar}${error?.instancePath ?? ''} ${error?.message ?? 'is wrong'}${values}`)
 }
