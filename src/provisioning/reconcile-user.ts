@@ -132,8 +132,18 @@ function notice(
   if (record.campaignManagerId === undefined || record.writePendingSeconds !== undefined) return
   // Nor is it to be counted again what a comparison of the inventory had the user reconciled for.
   if (record.driftCounted) return
-  if (found?.by !== 'link') context.onDrift('account_missing')
-  else if (record.observedRoles && !sameRoles(record.observedRoles, found.observed.account.roles)) {
-    context.onDrift('roles_changed')
-  }
+  const drift = driftSince(record, found)
+  if (!drift) return
+  context.onDrift(drift)
+  const { campaignManagerId: accountId } = record
+  context.log.warn({ tenantId, userId, accountId, drift }, 'somebody else changed the account')
+}
+
+function driftSince(
+  { observedRoles }: AccountRecord,
+  found: FoundAccount | undefined,
+): 'account_missing' | 'roles_changed' | undefined {
+  if (found?.by !== 'link') return 'account_missing'
+  if (observedRoles && !sameRoles(observedRoles, found.observed.account.roles)) return 'roles_changed'
+  return undefined
 }

@@ -143,7 +143,10 @@ export function createResync(options: ResyncOptions): Resync {
   }
 
   function announce(findings: readonly Finding[]): void {
-    for (const { kind } of findings) options.onDrift(kind)
+    for (const { kind, user, accountId, detail } of findings) {
+      options.onDrift(kind)
+      log.warn({ drift: kind, ...user, accountId, detail }, 'an account is not as it should be')
+    }
     if (findings.some(({ repairable }) => repairable)) onDirty()
   }
 

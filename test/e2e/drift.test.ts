@@ -55,7 +55,8 @@ async function people(t: Test, service: TestService, ...names: string[]) {
 t.test(
   'every kind of drift is found by one walk, counted once, and mended where that is possible',
   async (t) => {
-    const service = await start(t)
+    const logged: unknown[] = []
+    const service = await start(t, { onLog: ({ drift }) => drift !== undefined && logged.push(drift) })
     const { state } = service.sandbox
     const actor = await people(
       t,
@@ -143,6 +144,8 @@ t.test(
       )
     const once = { account_missing: 2, roles_missing: 1, roles_extra: 1, disabled: 2, edited: 1 }
     t.strictSame(await counts(), { ...once, orphan: 2, duplicate: 1, roles_changed: 0 })
+    const kinds = ['account_missing', 'account_missing', 'disabled', 'disabled', 'duplicate', 'edited']
+    t.strictSame(logged.sort(), [...kinds, 'orphan', 'orphan', 'roles_extra', 'roles_missing'])
 
     t.equal(await walk(service), 3, 'what is only reported is found again')
     t.strictSame(await counts(), { ...once, orphan: 4, duplicate: 2, roles_changed: 0 })

@@ -2,8 +2,8 @@ import t, { type Test } from 'tap'
 import { account, accountsIn, emailOf, entra, metric, reasons } from '../e2e/setup.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 
-async function ann(t: Test) {
-  const service = await startTestService(t)
+async function ann(t: Test, options: Parameters<typeof startTestService>[1] = {}) {
+  const service = await startTestService(t, options)
   const actor = entra(t, service)
   for (const group of ['Agents', 'Analyst']) await actor.createGroup(group)
   await actor.createUser('ann')
@@ -46,8 +46,13 @@ t.test('nor is a deletion of ours whose answer was lost', async (t) => {
   t.strictSame(await drift(service), { roles_changed: 0, account_missing: 0 })
 })
 
-t.test('an edit by hand is counted once', async (t) => {
-  const { service } = await ann(t)
+t.test('an edit by hand is counted and logged once', async (t) => {
+  const logged: unknown[] = []
+  const { service } = await ann(t, {
+    onLog: ({ drift, level, userId }) => drift !== undefined && logged.push({ drift, level, userId }),
+  })
+  const { rows } = await service.database.pool.query('select id from scim_user')
+  const warned = (drift: string) => ({ drift, level: 40, userId: rows[0].id })
   const { state } = service.sandbox
   state.putUser({ email: emailOf('ann'), roles: ['Supervisors'] })
   await service.resync()
@@ -61,4 +66,5 @@ t.test('an edit by hand is counted once', async (t) => {
   t.strictSame(accountsIn(service), annHas(['Agents']), 'made anew')
   await service.resync()
   t.strictSame(await drift(service), { roles_changed: 1, account_missing: 1 })
+  t.strictSame(logged, [warned('roles_changed'), warned('account_missing')])
 })

@@ -38,6 +38,8 @@ export interface TestServiceOptions {
   readonly roles?: SandboxOptions['roles']
   /** A further process's worth of service on what another one uses. */
   readonly beside?: TestService
+  /** Gets every line of the log, as an object. */
+  readonly onLog?: (line: Record<string, unknown>) => void
 }
 
 /**
@@ -68,7 +70,9 @@ export async function startTestService(t: Test, options: TestServiceOptions = {}
   const running = await startService({
     config,
     clock: systemClock,
-    log: createLogger({ level: config.logLevel }),
+    log: options.onLog
+      ? createLogger({ level: 'info', destination: { write: (line) => options.onLog?.(JSON.parse(line)) } })
+      : createLogger({ level: config.logLevel }),
   })
   t.teardown(() => running.stop())
   const { worker, resync } = running.service
