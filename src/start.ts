@@ -119,7 +119,7 @@ async function ensureCredential(
     if (await hasUsableCredential(db)) return undefined
     if (config.production) {
       throw new ConfigError([
-        'SCIM_TOKEN: must be set with NODE_ENV=production while no token has been made with "token create"',
+        'SCIM_TOKEN: must be set with NODE_ENV=production until a credential has been made with "token create" or "client create"',
       ])
     }
     return (await issueToken(db, 'default', 'made at the first start', TOKEN_DAYS, { author: SERVICE }))

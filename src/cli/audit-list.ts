@@ -65,9 +65,13 @@ async function waitingOf(
   users: NonNullable<AuditQuery['users']>,
   tenant: string | undefined,
 ): Promise<string[]> {
-  const tenants = await db.selectFrom('tenant').select(['tenant_id', 'name']).orderBy('tenant_id').execute()
+  const tenants = await db
+    .selectFrom('tenant')
+    .select(['tenant_id', 'name', 'disabled_at'])
+    .orderBy('tenant_id')
+    .execute()
   const texts: string[] = []
-  for (const { tenant_id, name } of tenants) {
+  for (const { tenant_id, name, disabled_at } of tenants) {
     if (tenant !== undefined && name !== tenant) continue
     const { rows } = await sql<{
       user_id: string
@@ -78,7 +82,7 @@ async function waitingOf(
       select user_id, dirty_since, failure, failure_detail from dirty_user
       where tenant_id = ${tenant_id} and user_id = any(${await users(tenant_id)}::uuid[])`.execute(db)
     for (const { user_id, dirty_since, failure, failure_detail } of rows) {
-      const why = failure === null ? '' : `, because of ${failure}: ${failure_detail ?? ''}`
+      const why = disabled_at ? ', because the tenant is disabled' : whyItWaits(failure, failure_detail)
       texts.push(
         `tenant ${name}: the account of ${user_id} is not as it should be since ${dirty_since.toISOString()}${why}`,
       )
@@ -86,6 +90,11 @@ async function waitingOf(
   }
   return texts
 }
+
+const whyItWaits = (failure: string | null, detail: string | null): string =>
+  failure === null
+    ? ', and was not tried since; if that lasts, the log and the alerts say why'
+    : `, because of ${failure}: ${detail ?? ''}`
 
 const HEADINGS = ['AT', 'TENANT', 'ENTRY', 'ACTOR', 'OPERATION', 'ON', 'RESULT', 'WHAT', 'REQUEST']
 
