@@ -52,7 +52,13 @@ t.test('a person sets faults, which never touch the person', async (t) => {
   })
   await ask('PUT', '/_sandbox/faults', [{ kind: 'reset' }, { kind: 'html' }])
   t.strictSame((await ask('GET', '/_sandbox/faults')).body, { faults: [{ kind: 'reset' }, { kind: 'html' }] })
-  refused(t, await ask('PUT', '/_sandbox/faults', { kind: 'earthquake' }), 422, 'invalid', /body.*kind.*: latency, /)
+  refused(
+    t,
+    await ask('PUT', '/_sandbox/faults', { kind: 'earthquake' }),
+    422,
+    'invalid',
+    /body.*kind.*: latency, /,
+  )
   t.equal((await ask('DELETE', '/_sandbox/faults')).status, 204)
   t.equal((await ask('GET', '/users')).status, 200)
 })
