@@ -49,7 +49,10 @@ function createPool({ log, ...options }: DatabaseOptions): pg.Pool {
     ...(options.types === undefined ? {} : { types: options.types }),
   }
   const pool = new pg.Pool(config)
-  pool.on('error', (err) => log.warn({ err }, 'an idle database connection was lost'))
+  // One that was given up itself, and that the server ended before it could say goodbye, is nobody's loss.
+  pool.on('error', (err) => {
+    if (!pool.ending) log.warn({ err }, 'an idle database connection was lost')
+  })
   // The pool listens only while a client is idle; one that dies between two queries of a transaction
   // would otherwise end the process. The next query on it fails, and that is the report.
   pool.on('connect', (client) =>

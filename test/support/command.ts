@@ -75,7 +75,8 @@ export async function callCommand(
 ): Promise<Omit<Ended, 'signal'>> {
   const output = { stdout: '', stderr: '' }
   const status = await runCommandLine(args, {
-    env,
+    // The log would go to this process's own stdout, among the results.
+    env: { LOG_LEVEL: 'silent', ...env },
     out: (text) => {
       output.stdout += text
     },
