@@ -40,8 +40,6 @@ export interface Scenario {
   /** The roles that it holds beside them; with neither there is to be no account. */
   readonly foreign?: readonly string[]
   readonly deleted?: true
-  /** It costs more the more people are left of those before it. */
-  readonly concernsEveryone?: true
 }
 
 export const scenarios: readonly Scenario[] = [
@@ -207,7 +205,6 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'an account edited by hand is put back',
-    concernsEveryone: true,
     async prepare(step) {
       await create(step)
       await add(step, step.groups.editor)
@@ -223,7 +220,6 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'an account deleted by hand is created again',
-    concernsEveryone: true,
     async prepare(step) {
       await create(step)
       await add(step, step.groups.editor)
