@@ -14,6 +14,15 @@ export const smallest = { secrets, settings } satisfies Values
 export const combinations = {
   'the least': smallest,
   split: { ...smallest, mode: 'split' },
+  'answering only, as after a restore': {
+    ...smallest,
+    mode: 'split',
+    reconciler: { replicas: 0, podDisruptionBudget: { minAvailable: 1, maxUnavailable: '' } },
+  },
+  'tables that another role owns': {
+    ...smallest,
+    migration: { databaseUrl: { existingSecret: 'database-owner', key: 'OWNER_URL' } },
+  },
   'a single pod': { ...smallest, api: { replicas: 1 } },
   'the sandbox, outside production': {
     production: false,

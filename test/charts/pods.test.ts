@@ -191,6 +191,15 @@ t.test('migration: a hook before installation and upgrade, after what it needs',
 
   const without = render(t, combinations['without NetworkPolicy, budget, migration and account'])
   t.same(Object.keys(workloads(without)), ['api'])
+
+  const owned = workloads(render(t, combinations['tables that another role owns']))
+  const urlOf = (component: string) => {
+    const volume = owned[component]?.pod.volumes?.find(({ name }) => name === 'secrets')
+    const sources = volume?.projected?.sources ?? []
+    return sources.find(({ secret }) => secret?.items?.[0]?.path === 'DATABASE_URL')?.secret
+  }
+  t.match(urlOf('migration'), { name: 'database-owner', items: [{ key: 'OWNER_URL' }] })
+  t.match(urlOf('api'), { name: 'database', items: [{ key: 'DATABASE_URL' }] })
 })
 
 t.test('extras: reach every pod', async (t) => {

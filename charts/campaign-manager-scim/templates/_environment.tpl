@@ -14,8 +14,18 @@ databaseUrl campaignManagerToken encryptionKey otelExporterOtlpHeaders scimToken
 {{- end -}}
 {{- end -}}
 
+{{- /* The secrets of a part of the service, as JSON: the migration may have a database URL of its own. */ -}}
+{{- define "campaign-manager-scim.secrets" -}}
+{{- $own := .root.Values.migration.databaseUrl -}}
+{{- if and (eq .component "migration") $own.existingSecret -}}
+{{- dict "databaseUrl" $own | toJson -}}
+{{- else -}}
+{{- .root.Values.secrets | toJson -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "campaign-manager-scim.secretEnvironment" -}}
-{{- $secrets := .root.Values.secrets -}}
+{{- $secrets := include "campaign-manager-scim.secrets" . | fromJson -}}
 {{- range splitList " " (include "campaign-manager-scim.secretNames" .) }}
 {{- if (get $secrets .).existingSecret }}
 - name: {{ include "campaign-manager-scim.variable" . }}_FILE
@@ -25,7 +35,7 @@ databaseUrl campaignManagerToken encryptionKey otelExporterOtlpHeaders scimToken
 {{- end -}}
 
 {{- define "campaign-manager-scim.secretsVolume" -}}
-{{- $secrets := .root.Values.secrets -}}
+{{- $secrets := include "campaign-manager-scim.secrets" . | fromJson -}}
 - name: secrets
   projected:
     # 0440; YAML's versions disagree about octal numbers.

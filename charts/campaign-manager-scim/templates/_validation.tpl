@@ -116,7 +116,7 @@
 {{- end -}}
 {{- $fewest := $scaling.enabled | ternary (int $scaling.minReplicas) (int $values.api.replicas) -}}
 {{- include "campaign-manager-scim.validateBudget" (dict "part" "api" "budget" $values.api.podDisruptionBudget "fewest" $fewest) -}}
-{{- if eq $values.mode "split" -}}
+{{- if and (eq $values.mode "split") (gt (int $values.reconciler.replicas) 0) -}}
 {{- include "campaign-manager-scim.validateBudget" (dict "part" "reconciler" "budget" $values.reconciler.podDisruptionBudget "fewest" (int $values.reconciler.replicas)) -}}
 {{- end -}}
 {{- end -}}
