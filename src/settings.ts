@@ -135,7 +135,7 @@ const campaignManager = {
   campaignManagerUrl: Type.Optional(
     Type.String({
       description:
-        'The base URL of Campaign Manager’s API. Without it: the bundled sandbox, for trying things',
+        'The base URL of Campaign Manager’s API: what stands before `/users` and `/roles`, as in `https://cm.example.com/api/v1`. Without it: the bundled sandbox, for trying things',
       ...BASE_URL,
     }),
   ),

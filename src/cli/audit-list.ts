@@ -1,15 +1,20 @@
-import { type Kysely, sql } from 'kysely'
+import type { Kysely } from 'kysely'
 import { findTenant } from '../access/tenants.ts'
 import { type AuditQuery, type ListedEntry, listEntries } from '../audit/list.ts'
 import { usersNamed } from '../audit/person.ts'
 import { listHeads } from '../audit/read.ts'
 import type { Database } from '../db/tables.ts'
 import { isResourceId } from '../directory/stored-resource.ts'
+import { listWaiting } from '../directory/waiting-users.ts'
 import { noTenant } from './audit-chain.ts'
 import { type AuditOptions, operationOption, timeOption, wholeNumber } from './audit-options.ts'
 import { type CommandIo, UsageError } from './command.ts'
 import { withDatabase } from './database.ts'
 import { formatJson, formatTable, printable } from './table.ts'
+import { waitingLine } from './waiting.ts'
+
+/** One user is asked for, or a few of one name. */
+const MOST_WAITING = 100
 
 /** Shows entries; and of one user, what is still to be done about the account. */
 export async function listTrail(io: CommandIo, values: AuditOptions): Promise<number> {
@@ -30,7 +35,7 @@ export async function listTrail(io: CommandIo, values: AuditOptions): Promise<nu
     return {
       isUnknown: false,
       entries: await listEntries(db, { ...criteria, users }),
-      waiting: users ? await waitingOf(db, users, tenant) : [],
+      waiting: users ? (await listWaiting(db, { tenant, users, limit: MOST_WAITING })).waiting : [],
     }
   })
   if (!found) return noTenant(io, tenant)
@@ -41,7 +46,7 @@ export async function listTrail(io: CommandIo, values: AuditOptions): Promise<nu
   if (values.json) io.out(formatJson(found.entries.map(asJson)))
   else io.out(formatTable(HEADINGS, found.entries.map(row)))
   if (found.entries.length === criteria.limit) io.err('Older entries are not shown; see --limit.\n')
-  for (const text of found.waiting) io.err(`${printable(text)}\n`)
+  for (const each of found.waiting) io.err(waitingLine(each))
   return 0
 }
 
@@ -58,43 +63,6 @@ async function isAnybodyMeant(
   for (const { tenantId } of await listHeads(db, tenant)) if ((await users(tenantId)).length > 0) return true
   return false
 }
-
-/** What Campaign Manager has not confirmed yet about these users, and why. */
-async function waitingOf(
-  db: Kysely<Database>,
-  users: NonNullable<AuditQuery['users']>,
-  tenant: string | undefined,
-): Promise<string[]> {
-  const tenants = await db
-    .selectFrom('tenant')
-    .select(['tenant_id', 'name', 'disabled_at'])
-    .orderBy('tenant_id')
-    .execute()
-  const texts: string[] = []
-  for (const { tenant_id, name, disabled_at } of tenants) {
-    if (tenant !== undefined && name !== tenant) continue
-    const { rows } = await sql<{
-      user_id: string
-      dirty_since: Date
-      failure: string | null
-      failure_detail: string | null
-    }>`
-      select user_id, dirty_since, failure, failure_detail from dirty_user
-      where tenant_id = ${tenant_id} and user_id = any(${await users(tenant_id)}::uuid[])`.execute(db)
-    for (const { user_id, dirty_since, failure, failure_detail } of rows) {
-      const why = disabled_at ? ', because the tenant is disabled' : whyItWaits(failure, failure_detail)
-      texts.push(
-        `tenant ${name}: the account of ${user_id} is not as it should be since ${dirty_since.toISOString()}${why}`,
-      )
-    }
-  }
-  return texts
-}
-
-const whyItWaits = (failure: string | null, detail: string | null): string =>
-  failure === null
-    ? ', and was not tried since; if that lasts, the log and the alerts say why'
-    : `, because of ${failure}: ${detail ?? ''}`
 
 const HEADINGS = ['AT', 'TENANT', 'ENTRY', 'ACTOR', 'OPERATION', 'ON', 'RESULT', 'WHAT', 'REQUEST']
 

@@ -9,6 +9,7 @@ import { inTransaction } from '../db/transaction.ts'
 import { listHolds } from '../directory/deletion-holds.ts'
 import { databaseNow, loadUserNames } from '../directory/inventory.ts'
 import { listEndpoints } from '../directory/tenant-settings.ts'
+import { listWaiting } from '../directory/waiting-users.ts'
 import { createLogger } from '../log.ts'
 import { takeInventoryStep } from '../provisioning/inventory-step.ts'
 import { applyStep, type Finding, forgetSeen, userKey } from '../reconcile/drift-finding.ts'
@@ -19,6 +20,9 @@ import { parseArguments } from './arguments.ts'
 import type { Command, CommandIo } from './command.ts'
 import { withDatabase } from './database.ts'
 import { formatJson, formatTable } from './table.ts'
+import { waitingLine } from './waiting.ts'
+
+const MOST_WAITING = 100
 
 export const driftCommand: Command = {
   help: `Usage: drift [--repair] [--json]
@@ -26,8 +30,9 @@ export const driftCommand: Command = {
 Compares the accounts of Campaign Manager with what they should be, now, and lists what differs. It changes nothing. Where
 tenants have Campaign Managers of their own, each is compared, and the list says which one it is about.
 With --repair it marks the users concerned, and a running service mends their accounts; those who were parked are tried
-again too. Orphans and duplicates are only listed, because nothing here says whose they are. Users whose account is being
-brought up to date are left out.
+again too. Orphans and duplicates are only listed, because nothing here says whose they are.
+Users who wait, or whose account is being brought up to date, are not compared: stderr names up to 100 of them, removals of
+access first, since when and why. That is so too where Campaign Manager cannot be reached.
 
   account_missing  a user's account is not there
   roles_missing    a role that the user should hold is not on the account
@@ -37,7 +42,8 @@ brought up to date are left out.
   orphan           an account carries an external id, and no user here needs it
   duplicate        an account carries the external id of another account
 
-Exit status: 0 nothing differs, or --repair; 1 something differs, or the comparison failed; 2 wrong use.
+Exit status: 0 nothing differs and nobody waits, or --repair; 1 something differs, somebody waits, deletions are held, or the
+comparison failed; 2 wrong use.
 
 Settings: CAMPAIGN_MANAGER_URL, CAMPAIGN_MANAGER_TOKEN, ENCRYPTION_KEY and whatever else the service was given; DATABASE_URL,
 or DATA_DIR for the embedded database.
@@ -46,12 +52,18 @@ or DATA_DIR for the embedded database.
     const { values } = parseArguments(args, { repair: { type: 'boolean' }, json: { type: 'boolean' } })
     const config = loadConfig(io.env, (path) => readFileSync(path, 'utf8'))
     const repair = values.repair === true
-    const { found, failures, holds } = await withDatabase(io, async (db) => ({
+    const { found, failures, holds, waiting } = await withDatabase(io, async (db) => ({
+      // Told before anything is compared, which may fail.
+      waiting: await tellWaiting(io, db),
       ...(await compareAll(io, db, config, repair)),
       holds: await listHolds(db, undefined),
     }))
+    const isAnybodyLeftOut = waiting > 0 || holds.length > 0
     if (values.json === true) io.out(formatJson(found))
-    else print(io, found, repair, failures.length > 0)
+    else if (found.length > 0) print(io, found, repair)
+    else if (failures.length === 0) {
+      io.out(`Every ${isAnybodyLeftOut ? 'other ' : ''}account is as it should be.\n`)
+    }
     for (const { endpoint, message } of failures) {
       io.err(`${shown(nameOf(endpoint))} could not be compared: ${message}\n`)
     }
@@ -60,7 +72,7 @@ or DATA_DIR for the embedded database.
         `tenant ${tenant}: ${disabled + waiting} deletions are held, ${disabled} of the accounts disabled; see "tenant deletions"\n`,
       )
     }
-    return failures.length > 0 || (found.length > 0 && !repair) ? 1 : 0
+    return failures.length > 0 || ((found.length > 0 || isAnybodyLeftOut) && !repair) ? 1 : 0
   },
 }
 
@@ -94,7 +106,7 @@ async function compareAll(
   const endpoints = await listEndpoints(db)
   if (config.campaignManagerUrl === undefined && endpoints.includes('')) {
     throw new ConfigError([
-      'CAMPAIGN_MANAGER_URL: must be set; the sandbox inside a running service is at the address that its start prints',
+      'CAMPAIGN_MANAGER_URL: must be set; the command "sandbox" runs one to try things on, and prints its URL',
     ])
   }
   const tenants = connectTenants({
@@ -190,11 +202,15 @@ async function described(
   })
 }
 
-function print(io: CommandIo, found: readonly FoundDrift[], repair: boolean, isPartial: boolean): void {
-  if (found.length === 0) {
-    if (!isPartial) io.out('Every account is as it should be.\n')
-    return
-  }
+/** Names who is not compared, but for held deletions, of which there are many at a time; returns how many these are. */
+async function tellWaiting(io: CommandIo, db: Kysely<Database>): Promise<number> {
+  const { waiting, total } = await listWaiting(db, { except: 'deletion_held', limit: MOST_WAITING })
+  for (const each of waiting) io.err(waitingLine(each))
+  if (total > waiting.length) io.err(`and ${total - waiting.length} more, who are not listed\n`)
+  return total
+}
+
+function print(io: CommandIo, found: readonly FoundDrift[], repair: boolean): void {
   const isOne = found.every(({ campaignManager }) => campaignManager === null)
   const rows = found.map(({ campaignManager, kind, tenant, userId, userName, accountId, detail }) => [
     ...[kind, tenant, userId, userName, accountId, detail].map((cell) => shown(cell ?? '-')),

@@ -97,9 +97,13 @@ t.test('--repair tries parked users again, and held deletions are told', async (
     return rows
   }
   t.strictSame(await due(), [{ failure: 'no_email', due: false }])
-  t.match(await drift(), { status: 0, stderr: '' })
+  const waits = new RegExp(
+    `^tenant default: the account of ${actor.idOf('cleo')} is not .* because of no_email`,
+  )
+  const waiting = { status: 1, stdout: 'Every other account is as it should be.\n', stderr: waits }
+  t.match(await drift(), waiting)
   t.strictSame(await due(), [{ failure: 'no_email', due: false }], 'a report changes nothing')
-  t.match(await drift('--repair'), { status: 0 })
+  t.match(await drift('--repair'), { ...waiting, status: 0 })
   t.strictSame(await due(), [{ failure: 'no_email', due: true }])
 
   const guarded = await startTestService(t, {
@@ -109,14 +113,18 @@ t.test('--repair tries parked users again, and held deletions are told', async (
   await actor.remove('Agents', 'ann', 'bob')
   await guarded.settle()
   t.equal(state.userByEmail(emailOf('ann'))?.enabled, false)
-  t.match(await drift(), {
-    stderr: 'tenant default: 2 deletions are held, 2 of the accounts disabled; see "tenant deletions"\n',
-  })
+  const { status, stderr } = await drift()
+  t.equal(status, 1)
+  t.match(
+    stderr,
+    /^.*no_email.*\ntenant default: 2 deletions are held, 2 of the accounts disabled; see "tenant deletions"\n$/,
+  )
 })
 
 t.test('failures and wrong use', async (t) => {
-  const { service, state, drift } = await annAndBob(t)
+  const { service, actor, state, drift } = await annAndBob(t)
   state.faults.set({ kind: 'error', status: 503 })
+  await actor.remove('Agents', 'bob')
   const { CAMPAIGN_MANAGER_URL: _, ...incomplete } = settingsOf(service)
   const [failed, unknown, without] = await Promise.all([
     drift('--json'),
@@ -124,6 +132,10 @@ t.test('failures and wrong use', async (t) => {
     callCommand(['drift'], incomplete),
   ])
   t.match(failed, { status: 1, stdout: '', stderr: /503 unavailable to list_accounts/ })
+  const bob = new RegExp(
+    `^tenant default: the account of ${actor.idOf('bob')} .*access is to end.*not tried since`,
+  )
+  t.match(failed.stderr, bob, 'who waits is told all the same')
   t.match(unknown, { status: 2, stdout: '', stderr: /--quickly/ })
-  t.match(without, { status: 2, stdout: '', stderr: /^CAMPAIGN_MANAGER_URL: must be set/ })
+  t.match(without, { status: 2, stdout: '', stderr: /^CAMPAIGN_MANAGER_URL: must be set/m })
 })

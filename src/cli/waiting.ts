@@ -1,0 +1,15 @@
+import type { WaitingUser } from '../directory/waiting-users.ts'
+import { printable } from './table.ts'
+
+/** A line about somebody whom Campaign Manager has not confirmed yet, and why. */
+export function waitingLine(user: WaitingUser): string {
+  const { tenant, userId, since, removal } = user
+  const what = `the account of ${userId} is not as it should be since ${since.toISOString()}`
+  return `${printable(`tenant ${tenant}: ${what}${removal ? ' (access is to end)' : ''}${reason(user)}`)}\n`
+}
+
+function reason({ isTenantDisabled, failure, detail }: WaitingUser): string {
+  if (isTenantDisabled) return ', because the tenant is disabled'
+  if (failure === null) return ', and was not tried since; if that lasts, the log and the alerts say why'
+  return `, because of ${failure}: ${detail ?? ''}`
+}
