@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import { RECENT_ROLES_MS } from './campaign-manager/role-catalog.ts'
 import type { Clock } from './clock.ts'
 import type { Config } from './config.ts'
 import type { TenantConnections, TenantUse } from './connect-tenants.ts'
@@ -93,7 +94,8 @@ export function composeReconciler(parts: ReconcilerParts): Reconciler {
       [...(await tenants.lines(await listTenantStates(db)))].map(([line, tenantIds]) => ({
         line,
         tenantIds,
-        listRoles: () => tenants.use(tenantIds[0] ?? 0, ({ roleCatalog }) => roleCatalog.get()),
+        listRoles: () =>
+          tenants.use(tenantIds[0] ?? 0, ({ roleCatalog }) => roleCatalog.get(RECENT_ROLES_MS)),
       })),
     intervalMs: Math.max(ROLE_WATCH_MS, config.roleCacheSeconds * 1000),
     onDirty: worker.wake,

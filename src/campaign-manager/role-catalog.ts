@@ -6,9 +6,15 @@ export type RoleCatalogOptions = {
   now: () => number
 }
 
+/** Who misses a role in an older list looks anew before it is said that there is none: somebody may just have made it. */
+export const RECENT_ROLES_MS = 5_000
+
 export type RoleCatalog = {
-  /** The roles' names. Callers that come while a list is being fetched share that fetch. */
-  get(): Promise<readonly string[]>
+  /**
+   * The roles' names, by a list no older than `maxAgeMs` (`ttlMs` unless told). Callers that come while a list is being fetched
+   * share that fetch.
+   */
+  get(maxAgeMs?: number): Promise<readonly string[]>
   /** The names while they are fresh, without asking. */
   peek(): readonly string[] | undefined
   /** The next `get` asks anew, even while an older fetch is under way. */
@@ -24,11 +30,11 @@ export function createRoleCatalog({ campaignManager, ttlMs, now }: RoleCatalogOp
   let kept: { names: readonly string[]; askedAt: number } | undefined
   let fetching: Promise<readonly string[]> | undefined
 
-  function peek(): readonly string[] | undefined {
+  function notOlderThan(maxAgeMs: number): readonly string[] | undefined {
     if (kept === undefined) return undefined
     const age = now() - kept.askedAt
     // A clock that was set back leaves the age unknown.
-    return age >= 0 && age < ttlMs ? kept.names : undefined
+    return age >= 0 && age < maxAgeMs ? kept.names : undefined
   }
 
   function fetch(): Promise<readonly string[]> {
@@ -49,8 +55,8 @@ export function createRoleCatalog({ campaignManager, ttlMs, now }: RoleCatalogOp
   }
 
   return {
-    get: async () => peek() ?? fetching ?? fetch(),
-    peek,
+    get: async (maxAgeMs = ttlMs) => notOlderThan(Math.min(maxAgeMs, ttlMs)) ?? fetching ?? fetch(),
+    peek: () => notOlderThan(ttlMs),
     invalidate: () => {
       kept = undefined
       fetching = undefined

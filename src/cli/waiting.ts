@@ -3,8 +3,9 @@ import { printable } from './table.ts'
 
 /** A line about somebody whom Campaign Manager has not confirmed yet, and why. */
 export function waitingLine(user: WaitingUser): string {
-  const { tenant, userId, since, removal } = user
-  const what = `the account of ${userId} is not as it should be since ${since.toISOString()}`
+  const { tenant, userId, userName, since, removal } = user
+  const who = userName === null ? userId : `${userId} (${userName})`
+  const what = `the account of ${who} is not as it should be since ${since.toISOString()}`
   return `${printable(`tenant ${tenant}: ${what}${removal ? ' (access is to end)' : ''}${reason(user)}`)}\n`
 }
 

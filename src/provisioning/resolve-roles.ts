@@ -1,5 +1,5 @@
 import { CampaignManagerError } from '../campaign-manager/errors.ts'
-import type { RoleCatalog } from '../campaign-manager/role-catalog.ts'
+import { RECENT_ROLES_MS, type RoleCatalog } from '../campaign-manager/role-catalog.ts'
 import type { AccountRecord } from '../directory/account-record.ts'
 import type { Attempt } from '../reconcile/attempt.ts'
 import { matchRole } from '../roles/role-name.ts'
@@ -26,27 +26,21 @@ export interface ResolvedRoles {
  */
 export async function resolveRoles(
   context: { readonly roleCatalog: Pick<RoleCatalog, 'get'>; readonly placeholderRole: string },
-  record: AccountRecord,
+  record: Pick<AccountRecord, 'standing' | 'granted' | 'groupNames'>,
   observed: readonly string[] | undefined,
   listOnly: boolean,
 ): Promise<ResolvedRoles> {
   const shown = observed ?? []
   const known = listOnly ? [] : record.granted.filter((role) => shown.includes(role))
   const placeholder = context.placeholderRole
-  const needsList =
-    listOnly ||
-    record.groupNames.some((name) => !known.includes(name)) ||
-    (record.standing === 'awaiting' && !shown.includes(placeholder))
-  const list = needsList ? await readList(context.roleCatalog, observed !== undefined) : undefined
+  const needsPlaceholder = record.standing === 'awaiting' && !shown.includes(placeholder)
+  const needsList = listOnly || record.groupNames.some((name) => !known.includes(name)) || needsPlaceholder
+  const isMissing = (roles: readonly string[]) =>
+    (needsPlaceholder && matchRole(placeholder, roles) === undefined) ||
+    matchGroups(record.groupNames, known, roles).held.length > 0
+  const list = needsList ? await readList(context.roleCatalog, observed !== undefined, isMissing) : undefined
   const roles = list?.roles
-
-  const wanted: string[] = []
-  const held: string[] = []
-  for (const name of record.groupNames) {
-    const role = known.includes(name) ? name : (matchRole(name, roles ?? []) ?? matchRole(name, known))
-    if (role === undefined) held.push(name)
-    else wanted.push(role)
-  }
+  const { wanted, held } = matchGroups(record.groupNames, known, roles ?? [])
   const placeholderName = matchRole(placeholder, roles ?? shown)
   return {
     wanted,
@@ -60,13 +54,26 @@ export async function resolveRoles(
   }
 }
 
+function matchGroups(groupNames: readonly string[], known: readonly string[], roles: readonly string[]) {
+  const wanted: string[] = []
+  const held: string[] = []
+  for (const name of groupNames) {
+    const role = known.includes(name) ? name : (matchRole(name, roles) ?? matchRole(name, known))
+    if (role === undefined) held.push(name)
+    else wanted.push(role)
+  }
+  return { wanted, held }
+}
+
 /** Without an account nothing can be done before the list is read; with one, removals can. */
 async function readList(
   roleCatalog: Pick<RoleCatalog, 'get'>,
   hasAccount: boolean,
+  isMissing: (roles: readonly string[]) => boolean,
 ): Promise<{ roles?: readonly string[]; failure?: Attempt }> {
   try {
-    return { roles: await roleCatalog.get() }
+    const roles = await roleCatalog.get()
+    return { roles: isMissing(roles) ? await roleCatalog.get(RECENT_ROLES_MS) : roles }
   } catch (error) {
     if (!hasAccount || !(error instanceof CampaignManagerError)) throw error
     return { failure: attemptFailed(error) }

@@ -49,6 +49,22 @@ t.test('a list is believed for its time and then asked for anew', async (t) => {
   t.equal(asked.length, 2)
 })
 
+t.test('who needs a recent list gets one', async (t) => {
+  const { clock, asked, catalog, answer } = setup()
+  const first = catalog.get()
+  answer(0, 'A')
+  await first
+  clock.ms += 4_999
+  t.strictSame(await catalog.get(5_000), ['A'])
+  clock.ms += 1
+  const recent = catalog.get(5_000)
+  t.strictSame(await catalog.get(), ['A'], 'the others keep theirs')
+  answer(1, 'A', 'B')
+  t.strictSame(await recent, ['A', 'B'])
+  t.strictSame(await catalog.get(), ['A', 'B'])
+  t.equal(asked.length, 2)
+})
+
 t.test('the time runs from the question, and a clock set back ends it', async (t) => {
   const { clock, asked, catalog, answer } = setup()
   const slow = catalog.get()

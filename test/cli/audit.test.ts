@@ -41,7 +41,10 @@ t.test('why does Ann have this role, and why does Bob still have access?', async
   )
   t.match(shown.stdout, /account\.create +Account bob@example\.com \S+ +ok .*roles none -> "Campaign Editor"/)
   t.match(shown.stdout, /account\.delete .*unknown: unavailable .*roles "Campaign Editor" -> none/)
-  t.match(shown.stderr, new RegExp(`the account of ${bob} is not as it should be since .*unavailable`))
+  t.match(
+    shown.stderr,
+    new RegExp(`the account of ${bob} \\(bob@example.com\\) is not as it should be since .*unavailable`),
+  )
   t.same(await summary('--group', group), ['group.create', 'group.change', 'group.change'])
   t.same(await summary('--operation', 'account', '--limit', '2'), ['account.create', 'account.delete'])
   t.same(await summary('--operation', 'group.create', '--since', '2020-01-01'), ['group.create'])

@@ -98,7 +98,7 @@ t.test('--repair tries parked users again, and held deletions are told', async (
   }
   t.strictSame(await due(), [{ failure: 'no_email', due: false }])
   const waits = new RegExp(
-    `^tenant default: the account of ${actor.idOf('cleo')} is not .* because of no_email`,
+    `^tenant default: the account of ${actor.idOf('cleo')} \\(cleo\\) is not .* because of no_email`,
   )
   const waiting = { status: 1, stdout: 'Every other account is as it should be.\n', stderr: waits }
   t.match(await drift(), waiting)
