@@ -3,14 +3,19 @@ import { runCommandLine } from './cli/command-line.ts'
 
 /** The time a stop may take before the process ends all the same; what is unfinished waits in Postgres. */
 const STOP_LIMIT_MS = 9500
+/** Ctrl-C on `npm start` signals the whole group, and npm hands its own on: within this time it is one signal. */
+const SAME_SIGNAL_MS = 1000
 
 /** The first signal asks to stop; a second one, or a stop that hangs, ends the process. */
 function onSignal(): Promise<void> {
   return new Promise((resolve) => {
-    let asked = false
+    let askedAt: number | undefined
     const ask = () => {
-      if (asked) process.exit(1)
-      asked = true
+      if (askedAt !== undefined) {
+        if (performance.now() - askedAt >= SAME_SIGNAL_MS) process.exit(1)
+        return
+      }
+      askedAt = performance.now()
       setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref()
       resolve()
     }

@@ -11,7 +11,7 @@ export const serveCommand: Command = {
   help: `Usage: serve
 
 Answers SCIM requests and keeps Campaign Manager's accounts in line with the directory. Everything is set through
-environment variables; docs/settings.md lists them. SIGTERM and SIGINT stop it within 10 seconds, a second one at once.
+environment variables; docs/settings.md lists them. SIGTERM and SIGINT stop it within 10 seconds, another one a second later at once.
 `,
   async run(args, io) {
     parseArguments(args, {})

@@ -21,6 +21,9 @@ t.test('a first start makes a token, prints it once, and everything works', asyn
   t.match(users, { users: [{ email: 'ann@example.com', roles: ['Campaign Editor'] }] })
 
   service.child.kill('SIGTERM')
+  // As Ctrl-C does on "npm start": the terminal and npm signal both.
+  await service.printed(/"msg":"stopping"/)
+  service.child.kill('SIGINT')
   const { status, stdout } = await service.ended
   t.equal(status, 0)
   t.match(stdout, /no CAMPAIGN_MANAGER_URL: running on the bundled sandbox/)
@@ -82,8 +85,9 @@ t.test('a stop lets a reconciliation finish, and a second signal does not wait',
   await requested(api, 'POST', 3)
   third.child.kill('SIGTERM')
   await third.printed(/"msg":"stopping"/)
-  third.child.kill('SIGTERM')
+  const impatient = setInterval(() => third.child.kill('SIGTERM'), 50)
   t.match(await third.ended, { status: 1 })
+  clearInterval(impatient)
 })
 
 /** Asks until the metrics show it; the test's own time limit ends the asking. */
