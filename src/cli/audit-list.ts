@@ -11,10 +11,7 @@ import { type AuditOptions, operationOption, timeOption, wholeNumber } from './a
 import { type CommandIo, UsageError } from './command.ts'
 import { withDatabase } from './database.ts'
 import { formatJson, formatTable, printable } from './table.ts'
-import { waitingLine } from './waiting.ts'
-
-/** One user is asked for, or a few of one name. */
-const MOST_WAITING = 100
+import { MOST_WAITING, waitingLine } from './waiting.ts'
 
 /** Shows entries; and of one user, what is still to be done about the account. */
 export async function listTrail(io: CommandIo, values: AuditOptions): Promise<number> {

@@ -20,9 +20,7 @@ import { parseArguments } from './arguments.ts'
 import type { Command, CommandIo } from './command.ts'
 import { withDatabase } from './database.ts'
 import { formatJson, formatTable } from './table.ts'
-import { waitingLine } from './waiting.ts'
-
-const MOST_WAITING = 100
+import { MOST_WAITING, waitingLine } from './waiting.ts'
 
 export const driftCommand: Command = {
   help: `Usage: drift [--repair] [--json]

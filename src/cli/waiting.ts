@@ -1,6 +1,9 @@
 import type { WaitingUser } from '../directory/waiting-users.ts'
 import { printable } from './table.ts'
 
+/** Of more nobody reads every line. */
+export const MOST_WAITING = 100
+
 /** A line about somebody whom Campaign Manager has not confirmed yet, and why. */
 export function waitingLine(user: WaitingUser): string {
   const { tenant, userId, userName, since, removal } = user

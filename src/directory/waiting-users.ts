@@ -29,13 +29,7 @@ export async function listWaiting(
   db: Kysely<Database>,
   { tenant, users, except, limit }: WaitingQuery,
 ): Promise<{ waiting: WaitingUser[]; total: number }> {
-  const tenants = await db
-    .selectFrom('tenant')
-    .select(['tenant_id', 'name'])
-    .where((eb) => (tenant === undefined ? eb.val(true) : eb('name', '=', tenant)))
-    .orderBy('tenant_id')
-    .execute()
-  const asked = users && (await Promise.all(tenants.map(({ tenant_id }) => users(tenant_id))))
+  const asked = users && (await usersOfEach(db, users))
   const { rows } = await sql<WaitingUser & { total: string }>`
     select tenant.name as tenant, tenant.disabled_at is not null as "isTenantDisabled",
       dirty_user.user_id as "userId", scim_user.attributes ->> 'userName' as "userName",
@@ -43,13 +37,21 @@ export async function listWaiting(
     from dirty_user
     join tenant using (tenant_id)
     left join scim_user on scim_user.tenant_id = dirty_user.tenant_id and scim_user.id = dirty_user.user_id
-    where tenant.tenant_id = any(${tenants.map(({ tenant_id }) => tenant_id)}::integer[])
+    where ${tenant === undefined ? sql`true` : sql`tenant.name = ${tenant}`}
       and ${except === undefined ? sql`true` : sql`failure is distinct from ${except}`}
-      and ${asked ? sql`dirty_user.user_id = any(${asked.flat()}::uuid[])` : sql`true`}
+      and ${asked ? sql`dirty_user.user_id = any(${asked}::uuid[])` : sql`true`}
     order by removal desc, dirty_since, dirty_user.user_id
     limit ${limit}`.execute(db)
   return {
     waiting: rows.map(({ total: _, ...row }) => row),
     total: Number(rows[0]?.total ?? 0),
   }
+}
+
+async function usersOfEach(
+  db: Kysely<Database>,
+  users: NonNullable<WaitingQuery['users']>,
+): Promise<string[]> {
+  const tenants = await db.selectFrom('tenant').select('tenant_id').execute()
+  return (await Promise.all(tenants.map(({ tenant_id }) => users(tenant_id)))).flat()
 }
