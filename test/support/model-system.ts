@@ -11,6 +11,14 @@ import { startSandbox } from './sandbox.ts'
 import { type ScimRequest, scimClient } from './scim-client.ts'
 import { CAMPAIGN_MANAGER_TOKEN, SCIM_TOKEN } from './service.ts'
 
+export interface DirtyRow {
+  readonly user_id: string
+  readonly generation: string
+  readonly lease: string | null
+  readonly failure: string | null
+  readonly failure_detail: string | null
+}
+
 /** Two processes' worth of service, reconciling when told to, and emptied between two runs. */
 export interface ModelSystem {
   readonly scim: ScimRequest
@@ -23,8 +31,8 @@ export interface ModelSystem {
   expireLeases(): Promise<void>
   /** Lets pass what failed attempts and an open circuit wait for. */
   passTime(): Promise<void>
-  dirty(): Promise<Set<string>>
-  dirtyRows(): Promise<unknown>
+  /** By the user's id. */
+  dirty(): Promise<Map<string, DirtyRow>>
   reset(): Promise<void>
 }
 
@@ -60,10 +68,6 @@ export async function startModelSystem(
   }
   const one = await start(1)
   const many = await start(8)
-  const rows = () =>
-    sql<{ user_id: string }>`
-      select user_id, generation, lease, failure, failure_detail from dirty_user`.execute(db)
-
   return {
     scim: scimClient(one.urls.http ?? '', SCIM_TOKEN),
     sandbox: sandbox.state,
@@ -92,8 +96,11 @@ export async function startModelSystem(
         db,
       )
     },
-    dirty: async () => new Set((await rows()).rows.map(({ user_id }) => user_id)),
-    dirtyRows: async () => (await rows()).rows,
+    async dirty() {
+      const { rows } = await sql<DirtyRow>`
+        select user_id, generation, lease, failure, failure_detail from dirty_user`.execute(db)
+      return new Map(rows.map((row) => [row.user_id, row]))
+    },
     async reset() {
       ahead += 600_000
       sandbox.state.faults.clear()
