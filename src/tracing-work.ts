@@ -2,77 +2,71 @@ import {
   type Link,
   ROOT_CONTEXT,
   type Span,
-  type SpanContext,
   SpanKind,
   SpanStatusCode,
+  type TextMapSetter,
+  TraceFlags,
   type Tracer,
   trace,
 } from '@opentelemetry/api'
+import { parseTraceParent, W3CTraceContextPropagator } from '@opentelemetry/core'
 import { type QueryEvent, queryChannel } from './db/query-channel.ts'
-import {
-  type AttemptEvent,
-  attemptChannel,
-  type MarkedEvent,
-  markedChannel,
-} from './reconcile/watch-channels.ts'
+import { type AttemptEvent, attemptChannel, type MarkEvent, markChannel } from './reconcile/watch-channels.ts'
 import type { Active } from './tracing-spans.ts'
 
-/** Users whose marking is remembered, and how many markings of one: those before fall out. */
-const REMEMBERED_USERS = 10_000
-const REMEMBERED_MARKINGS = 8
+const propagator = new W3CTraceContextPropagator()
+
+/** The tracestate that may come with it is left out: it can be long, and a link does without. */
+const traceparentSetter: TextMapSetter<MarkEvent> = {
+  set(event, name, value) {
+    if (name === 'traceparent') event.traceparent = value
+  },
+}
 
 const ignore = () => {}
 
 /**
  * A trace of its own for every attempt at a user, since one may answer several requests, with a link to each request that made it
- * necessary and came to this process.
+ * necessary. These are kept with the user, since another process may have answered them.
  */
 export function traceAttempts(tracer: Tracer, active: Active): () => void {
-  const causes = new Map<string, readonly SpanContext[]>()
-  const taken = new WeakMap<AttemptEvent, { span: Span; causes: readonly SpanContext[] }>()
-  const key = ({ tenantId, userId }: { tenantId: number; userId: string }) => `${tenantId}/${userId}`
+  const spans = new WeakMap<AttemptEvent, Span>()
 
-  function marked(message: unknown): void {
-    const cause = trace.getSpanContext(active.getStore() ?? ROOT_CONTEXT)
-    if (cause === undefined) return
-    const { tenantId, userIds } = message as MarkedEvent
-    for (const userId of userIds.slice(0, REMEMBERED_USERS)) {
-      const user = key({ tenantId, userId })
-      causes.set(user, [...(causes.get(user) ?? []), cause].slice(-REMEMBERED_MARKINGS))
-    }
-    for (const user of causes.keys()) {
-      if (causes.size <= REMEMBERED_USERS) break
-      causes.delete(user)
+  function mark(message: unknown): void {
+    const context = active.getStore() ?? ROOT_CONTEXT
+    // A link to what was not recorded leads nowhere.
+    if ((trace.getSpanContext(context)?.traceFlags ?? 0) & TraceFlags.SAMPLED) {
+      propagator.inject(context, message as MarkEvent, traceparentSetter)
     }
   }
 
   function begin(event: AttemptEvent) {
-    const known = causes.get(key(event)) ?? []
-    const links: Link[] = known.map((context) => ({ context }))
     const attributes = {
       'campaign_manager_scim.tenant_id': event.tenantId,
       'campaign_manager_scim.attempts': event.attempts,
     }
+    const links = [...new Set(event.traceparents)].flatMap((each): Link[] => {
+      const context = parseTraceParent(each)
+      return context === null ? [] : [{ context }]
+    })
     const span = tracer.startSpan('reconcile', { kind: SpanKind.CONSUMER, links, attributes }, ROOT_CONTEXT)
-    taken.set(event, { span, causes: known })
+    spans.set(event, span)
     return trace.setSpan(ROOT_CONTEXT, span)
   }
 
   function end(event: AttemptEvent): void {
-    const { span, causes: known } = taken.get(event) ?? {}
+    const span = spans.get(event)
     span?.setAttribute('campaign_manager_scim.outcome', event.outcome ?? 'error')
     if (event.isDone !== true) span?.setStatus({ code: SpanStatusCode.ERROR })
     span?.end()
-    // Marked anew meanwhile, it has more causes than those.
-    if (event.isDone === true && causes.get(key(event)) === known) causes.delete(key(event))
   }
 
   const watch = { start: ignore, end: ignore, asyncStart: ignore, asyncEnd: end, error: ignore }
-  markedChannel.subscribe(marked)
+  markChannel.subscribe(mark)
   attemptChannel.start.bindStore(active, begin)
   attemptChannel.subscribe(watch)
   return () => {
-    markedChannel.unsubscribe(marked)
+    markChannel.unsubscribe(mark)
     attemptChannel.start.unbindStore(active)
     attemptChannel.unsubscribe(watch)
   }

@@ -155,6 +155,7 @@ export interface DirtyUserTable {
   failure: string | null
   failure_detail: string | null
   removal_since: ColumnType<Date | null, Date | null | undefined, Date | null>
+  traceparents: string[] | null
   removal: GeneratedAlways<boolean>
   failed: GeneratedAlways<boolean>
 }

@@ -1,6 +1,9 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Database } from '../db/tables.ts'
-import { type MarkedEvent, markedChannel } from './watch-channels.ts'
+import { type MarkEvent, markChannel } from './watch-channels.ts'
+
+/** How many requests are remembered for a user: those before fall out. */
+const REMEMBERED_REQUESTS = 8
 
 /**
  * Marks users as needing reconciliation, in the transaction that changes what they should have. A new change forgets
@@ -16,15 +19,20 @@ export async function markDirty(
 ): Promise<void> {
   if (userIds.length === 0) return
   const losing = new Set(removals)
+  const event: MarkEvent = {}
+  markChannel.publish(event)
+  const traceparents = event.traceparent === undefined ? null : [event.traceparent]
   await sql`
-    insert into dirty_user (tenant_id, user_id, removal_since)
-    select ${tenantId}::integer, changed.id, case when changed.removal then now() end
+    insert into dirty_user (tenant_id, user_id, removal_since, traceparents)
+    select ${tenantId}::integer, changed.id, case when changed.removal then now() end, ${traceparents}::text[]
     from unnest(${userIds}::uuid[], ${userIds.map((id) => losing.has(id))}::boolean[]) as changed (id, removal)
     order by changed.id
     on conflict (tenant_id, user_id) do update
       set generation = dirty_user.generation + 1, not_before = now(), attempts = 0,
-          removal_since = coalesce(dirty_user.removal_since, excluded.removal_since)`.execute(trx)
-  if (markedChannel.hasSubscribers) markedChannel.publish({ tenantId, userIds } satisfies MarkedEvent)
+          removal_since = coalesce(dirty_user.removal_since, excluded.removal_since),
+          traceparents = (excluded.traceparents || dirty_user.traceparents)[1:${sql.lit(REMEMBERED_REQUESTS)}]`.execute(
+    trx,
+  )
 }
 
 /**

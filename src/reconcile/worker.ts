@@ -156,8 +156,7 @@ export function createWorker(options: WorkerOptions): Worker {
   }
 
   function reconcile(line: Line, claim: Claim): Promise<void> {
-    const { tenantId, userId, attempts } = claim
-    const event: AttemptEvent = { tenantId, userId, attempts: attempts + 1 }
+    const event: AttemptEvent = { ...claim, attempts: claim.attempts + 1 }
     return attemptChannel.tracePromise(() => reconcileWatched(line, claim, event), event)
   }
 

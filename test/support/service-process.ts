@@ -15,20 +15,21 @@ export interface ServiceProcessOptions {
   readonly nodeArgs?: readonly string[]
 }
 
+export const processEnv = ({ databaseUrl, campaignManagerUrl, env }: ServiceProcessOptions) => ({
+  PORT: '0',
+  DATABASE_URL: databaseUrl,
+  CAMPAIGN_MANAGER_URL: campaignManagerUrl,
+  CAMPAIGN_MANAGER_TOKEN,
+  CAMPAIGN_MANAGER_RATE: '0',
+  SCIM_TOKEN,
+  RESYNC_INTERVAL_SECONDS: '0',
+  LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
+  ...env,
+})
+
 /** The service as a process of its own, which reconciles by itself; resolves once it listens. */
 export async function startServiceProcess(t: Test, options: ServiceProcessOptions): Promise<ServiceProcess> {
-  const env = {
-    PORT: '0',
-    DATABASE_URL: options.databaseUrl,
-    CAMPAIGN_MANAGER_URL: options.campaignManagerUrl,
-    CAMPAIGN_MANAGER_TOKEN,
-    CAMPAIGN_MANAGER_RATE: '0',
-    SCIM_TOKEN,
-    RESYNC_INTERVAL_SECONDS: '0',
-    LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
-    ...options.env,
-  }
-  const command = startCommand(t, ['serve'], env, options.nodeArgs)
+  const command = startCommand(t, ['serve'], processEnv(options), options.nodeArgs)
   const [, url = ''] = await command.printed(/(http:\/\/\S+)\/scim\/v2/)
   return { ...command, url, scim: scimClient(url, SCIM_TOKEN) }
 }
