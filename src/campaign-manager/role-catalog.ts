@@ -6,7 +6,7 @@ export type RoleCatalogOptions = {
   now: () => number
 }
 
-/** Who misses a role in an older list looks anew before it is said that there is none: somebody may just have made it. */
+/** Who misses a role in an older list than this looks anew before it is said that there is none: somebody may just have made it. */
 export const RECENT_ROLES_MS = 5_000
 
 export type RoleCatalog = {

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import type { CampaignManager } from '../campaign-manager/campaign-manager.ts'
 import { CampaignManagerError } from '../campaign-manager/errors.ts'
 import type { Account } from '../campaign-manager/messages.ts'
-import type { RoleCatalog } from '../campaign-manager/role-catalog.ts'
+import { RECENT_ROLES_MS, type RoleCatalog } from '../campaign-manager/role-catalog.ts'
 import type { Database } from '../db/tables.ts'
 import {
   databaseNow,
@@ -120,7 +120,10 @@ async function compareAccount(
   account: Account,
 ): Promise<Drift[]> {
   const { placeholderRole } = policies
-  const roles = await resolveRoles({ roleCatalog, placeholderRole }, record, account.roles, false)
+  const roles = await resolveRoles({ roleCatalog, placeholderRole }, record, account.roles, {
+    recentMs: RECENT_ROLES_MS,
+    listOnly: false,
+  })
   // Throws when the list is what is missing: the walk goes on once there is one.
   if (roles.remainder) await roleCatalog.get()
   const found = { by: 'link', observed: { account, etag: undefined } } as const

@@ -1,5 +1,5 @@
 import type { CampaignManager } from '../campaign-manager/campaign-manager.ts'
-import type { RoleCatalog } from '../campaign-manager/role-catalog.ts'
+import { RECENT_ROLES_MS, type RoleCatalog } from '../campaign-manager/role-catalog.ts'
 import { type AccountRecord, loadAccountRecord } from '../directory/account-record.ts'
 import { isAccountOfAnother, isAddressContested } from '../directory/account-rivals.ts'
 import type { Attempt } from '../reconcile/attempt.ts'
@@ -93,7 +93,8 @@ async function reconcileOnce(
     },
   )
   if (found === 'contested') return linkedElsewhere
-  const roles = await resolveRoles(context, record, found?.observed.account.roles, roleRefused)
+  const lookup = { recentMs: recentRolesMs(claim), listOnly: roleRefused }
+  const roles = await resolveRoles(context, record, found?.observed.account.roles, lookup)
   const plan = planAccount(accountSituation(userId, record, found, roles), context.policies)
   if (plan.kind !== 'blocked') notice(context, claim, record, found, plan)
   const isGuarded = plan.kind === 'delete' && record.deletion !== 'approved'
@@ -102,6 +103,10 @@ async function reconcileOnce(
   }
   return deliverPlan(context, claim, record, plan, roles.remainder)
 }
+
+/** Who is tried again may be tried because a role was made meanwhile, which only a list of after that shows. */
+const recentRolesMs = ({ attempts, dueMs }: Claim): number =>
+  attempts === 0 ? RECENT_ROLES_MS : Math.min(dueMs, RECENT_ROLES_MS)
 
 /** An id, and an answer that is outstanding, mean nothing in another Campaign Manager. */
 const isElsewhere = (record: AccountRecord, { endpoint }: Claim): boolean =>

@@ -1,5 +1,5 @@
 import { CampaignManagerError } from '../campaign-manager/errors.ts'
-import { RECENT_ROLES_MS, type RoleCatalog } from '../campaign-manager/role-catalog.ts'
+import type { RoleCatalog } from '../campaign-manager/role-catalog.ts'
 import type { AccountRecord } from '../directory/account-record.ts'
 import type { Attempt } from '../reconcile/attempt.ts'
 import { matchRole } from '../roles/role-name.ts'
@@ -17,18 +17,24 @@ export interface ResolvedRoles {
   readonly remainder: Attempt | undefined
 }
 
+export interface RoleLookup {
+  /** How old a list may be that lacks a role; an older one is read anew. */
+  readonly recentMs: number
+  /** Campaign Manager has just refused a role: only what the list names counts. */
+  readonly listOnly: boolean
+}
+
 /**
  * Finds the roles that the user's groups stand for. A role that we gave and that the account still shows needs no looking
  * up, so neither a failing nor an incomplete list can take it away or delay the removal of another.
  *
  * @param observed the roles on the account; undefined when there is none
- * @param listOnly Campaign Manager has just refused a role: only what the list names counts
  */
 export async function resolveRoles(
   context: { readonly roleCatalog: Pick<RoleCatalog, 'get'>; readonly placeholderRole: string },
   record: Pick<AccountRecord, 'standing' | 'granted' | 'groupNames'>,
   observed: readonly string[] | undefined,
-  listOnly: boolean,
+  { recentMs, listOnly }: RoleLookup,
 ): Promise<ResolvedRoles> {
   const shown = observed ?? []
   const known = listOnly ? [] : record.granted.filter((role) => shown.includes(role))
@@ -38,7 +44,9 @@ export async function resolveRoles(
   const isMissing = (roles: readonly string[]) =>
     (needsPlaceholder && matchRole(placeholder, roles) === undefined) ||
     matchGroups(record.groupNames, known, roles).held.length > 0
-  const list = needsList ? await readList(context.roleCatalog, observed !== undefined, isMissing) : undefined
+  const list = needsList
+    ? await readList(context.roleCatalog, observed !== undefined, recentMs, isMissing)
+    : undefined
   const roles = list?.roles
   const { wanted, held } = matchGroups(record.groupNames, known, roles ?? [])
   const placeholderName = matchRole(placeholder, roles ?? shown)
@@ -69,11 +77,12 @@ function matchGroups(groupNames: readonly string[], known: readonly string[], ro
 async function readList(
   roleCatalog: Pick<RoleCatalog, 'get'>,
   hasAccount: boolean,
+  recentMs: number,
   isMissing: (roles: readonly string[]) => boolean,
 ): Promise<{ roles?: readonly string[]; failure?: Attempt }> {
   try {
     const roles = await roleCatalog.get()
-    return { roles: isMissing(roles) ? await roleCatalog.get(RECENT_ROLES_MS) : roles }
+    return { roles: isMissing(roles) ? await roleCatalog.get(recentMs) : roles }
   } catch (error) {
     if (!hasAccount || !(error instanceof CampaignManagerError)) throw error
     return { failure: attemptFailed(error) }

@@ -19,6 +19,8 @@ export interface Claim {
   readonly lease: string
   /** Attempts before this one since the last change. */
   readonly attempts: number
+  /** For how long the user had been due. */
+  readonly dueMs: number
   /** Of the traced requests that marked the user. */
   readonly traceparents: readonly string[]
   /** The version of the tenant's settings that the attempt goes by. */
@@ -65,6 +67,7 @@ export async function claimDirty(
     user_id: string
     generation: string
     attempts: number
+    due_ms: number
     traceparents: string[] | null
     settings_version: number
     endpoint: string
@@ -84,13 +87,16 @@ export async function claimDirty(
     from due join served on served.tenant_id = due.tenant_id
     where dirty_user.tenant_id = due.tenant_id and dirty_user.user_id = due.user_id
     returning dirty_user.tenant_id, dirty_user.user_id, dirty_user.generation, dirty_user.attempts,
-              dirty_user.traceparents, served.settings_version, served.endpoint`.execute(db)
+              extract(epoch from now() - dirty_user.not_before)::float8 * 1000 as due_ms, dirty_user.traceparents, served.settings_version, served.endpoint`.execute(
+    db,
+  )
   return rows.map((row) => ({
     tenantId: row.tenant_id,
     userId: row.user_id,
     generation: row.generation,
     lease,
     attempts: row.attempts - 1,
+    dueMs: row.due_ms,
     traceparents: row.traceparents ?? [],
     settingsVersion: row.settings_version,
     endpoint: row.endpoint,

@@ -1,5 +1,7 @@
 import { sql } from 'kysely'
 import t from 'tap'
+import { inTransaction } from '../../src/db/transaction.ts'
+import { retryFailing } from '../../src/reconcile/mark-users.ts'
 import { addMembers, groupBody, patchBody, removeMembers, userBody } from '../support/scim-client.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 
@@ -48,6 +50,22 @@ t.test('users whose role does not exist are parked, and tried again when it appe
   await settle()
   t.strictSame(Object.values(accounts()), [['Press Office'], ['Press Office'], ['Press Office']])
   t.strictSame(await waiting(service), [])
+})
+
+t.test('who is tried again goes by the roles of then', async (t) => {
+  const service = await startTestService(t, { env: { UNKNOWN_ROLE: 'hold' } })
+  const { scim, sandbox, settle, accounts, database } = service
+  const ids: string[] = []
+  for (const name of ['ann', 'bob', 'cleo']) ids.push((await scim('POST', '/Users', userBody(name))).body.id)
+  const group = (await scim('POST', '/Groups', groupBody('Press Office'))).body.id
+  await scim('PATCH', `/Groups/${group}`, addMembers(...ids))
+  await settle()
+  t.equal((await waiting(service)).length, 3)
+
+  sandbox.state.addRole('Press Office')
+  await inTransaction(database.db, (trx) => retryFailing(trx))
+  await settle()
+  t.strictSame(Object.values(accounts()), [['Press Office'], ['Press Office'], ['Press Office']])
 })
 
 t.test('a parked user is tried again when it changes, and at the next resync', async (t) => {
