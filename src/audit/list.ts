@@ -21,7 +21,7 @@ export interface ListedEntry extends StoredEntry {
   readonly tenant: string
   /** What it did to the user whose entries were asked for, if it is about something else. */
   readonly effect: Effect | undefined
-  /** What the user or the group it is about is called, as far as anybody knows. */
+  /** What the user it is about is called, as far as anybody knows, or what the group was called then. */
   readonly name: string | undefined
 }
 
@@ -36,8 +36,9 @@ export async function listEntries(db: Kysely<Database>, query: AuditQuery): Prom
     const rows = await entriesOf(db, tenantId, query, userIds)
     const names = await namesIn(db, tenantId, rows)
     for (const row of rows) {
-      const name = row.resource_id === null ? undefined : names.get(row.resource_id)
-      found.push({ ...entryOf(row), tenant, effect: row.effect ?? undefined, name })
+      const entry = entryOf(row)
+      const name = groupNameIn(entry) ?? names.get(row.resource_id ?? '')
+      found.push({ ...entry, tenant, effect: row.effect ?? undefined, name })
     }
   }
   return found.sort(inTime).slice(-query.limit)
@@ -90,6 +91,12 @@ const effectOn = (tenantId: number, userIds: readonly string[] = []) => sql`(
   select min(effect) from audit_subject
   where tenant_id = ${tenantId} and sequence = entry.sequence and user_id = any(${userIds}::uuid[])
 )`
+
+/** What a group was called then, where the entry says so. */
+const groupNameIn = ({ content }: StoredEntry): string | undefined =>
+  content.resourceType === 'Group' && typeof content.detail.role === 'string'
+    ? content.detail.role
+    : undefined
 
 /** What users are called now or were last, and groups now. */
 async function namesIn(

@@ -66,7 +66,8 @@ async function changeGroup(
     const { joined, left } = await changeMembers(trx, tenantId, id, memberChanges)
     const changed = [...joined, ...left]
     const renamed = next.displayName !== current.attributes.displayName
-    const losing = renamed ? [...left, ...(await memberIds(trx, tenantId, id))] : left
+    const members = renamed ? await memberIds(trx, tenantId, id) : []
+    const losing = [...left, ...members]
     const affected = [...new Set([...changed, ...losing])]
     await markDirty(trx, tenantId, affected, losing)
     const hasNewAttributes = !equalResources(current.attributes, next)
@@ -79,10 +80,11 @@ async function changeGroup(
           ...changedNames(context.groups.type, current.attributes, next),
           ...(changed.length > 0 ? ['members'] : []),
         ],
-        detail: renamed
-          ? { role: roleName(next.displayName), formerRole: roleName(current.attributes.displayName) }
-          : {},
-        subjects: { joined, left },
+        detail: {
+          role: roleName(next.displayName),
+          ...(renamed && { formerRole: roleName(current.attributes.displayName) }),
+        },
+        subjects: { joined, left, concerned: members },
       })
     }
     if (hasNewAttributes) {

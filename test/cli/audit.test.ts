@@ -37,7 +37,7 @@ t.test('why does Ann have this role, and why does Bob still have access?', async
   const shown = await audit('list', '--user', 'bob@example.com')
   t.match(
     shown.stdout,
-    /SCIM_TOKEN +group\.change +Group Campaign Editor \S+ +ok +user joined; members; members \+2 -0 +who-did-it/,
+    /SCIM_TOKEN +group\.change +Group Campaign Editor \S+ +ok +user joined; members; members \+2 -0; role "Campaign Editor" +who-did-it/,
   )
   t.match(shown.stdout, /account\.create +Account bob@example\.com \S+ +ok .*roles none -> "Campaign Editor"/)
   t.match(shown.stdout, /account\.delete .*unknown: unavailable .*roles "Campaign Editor" -> none/)
@@ -64,6 +64,27 @@ t.test('why does Ann have this role, and why does Bob still have access?', async
   t.match(await audit('erase', '--tenant', 'default', '--user', bob), { status: 1 })
   t.match(await audit('erase', '--tenant', 'default', '--user', 'bob@example.com'), { status: 2 })
   t.match(await audit('verify'), { status: 0 })
+})
+
+t.test('a role that came because the group was renamed', async (t) => {
+  const { scim, database, settle } = await startTestService(t)
+  const ann = (await scim('POST', '/Users', userBody('ann'))).body.id
+  const group = (await scim('POST', '/Groups', groupBody('Campaign Editor'))).body.id
+  await scim('PATCH', `/Groups/${group}`, addMembers(ann), { 'x-request-id': 'joining' })
+  await settle()
+  const rename = patchBody({ op: 'Replace', path: 'displayName', value: 'Campaign Viewer' })
+  await scim('PATCH', `/Groups/${group}`, rename, { 'x-request-id': 'renaming' })
+  await settle()
+  const { stdout } = await callCommand(['audit', 'list', '--user', 'ann@example.com'], {
+    DATABASE_URL: database.url,
+  })
+  const [, , joined, , renamed, replaced] = stdout.split('\n')
+  t.match(joined, /Group Campaign Editor .*user joined; .*role "Campaign Editor" +joining/)
+  t.match(
+    renamed,
+    /Group Campaign Viewer .*user concerned; .*"Campaign Viewer"; was "Campaign Editor" +renaming/,
+  )
+  t.match(replaced, /roles "Campaign Editor" -> "Campaign Viewer"/)
 })
 
 t.test('a name cannot move anything on a terminal, nor begin a line', async (t) => {
