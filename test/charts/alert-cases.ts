@@ -92,6 +92,31 @@ export const alertCases: readonly AlertCase[] = [
     },
   },
   {
+    alert: 'ScimBridgeBacklogOld',
+    severity: 'warning',
+    fires: {
+      series: {
+        [of('reconcile_oldest_pending_seconds')]: '0+60x60',
+        [of('reconcile_pending')]: '500x60',
+        [of('reconcile_failing')]: '0+4x60',
+        [of('campaign_manager_circuit_open')]: '0x60',
+      },
+      at: '35m',
+      value: '35m 0s',
+    },
+    // Campaign Manager is away, and most have not been tried yet.
+    silent: {
+      series: {
+        [of('reconcile_oldest_pending_seconds')]: '0+60x60',
+        [of('reconcile_pending')]: '500x60',
+        [of('reconcile_failing')]: '0+4x60',
+        [of('campaign_manager_circuit_open')]: '0x60',
+        [beside('campaign_manager_circuit_open')]: '1x60',
+      },
+      at: '35m',
+    },
+  },
+  {
     alert: 'ScimBridgeReconcileFailing',
     severity: 'warning',
     fires: { series: { [of('reconcile_failing')]: '1x60' }, at: '31m', value: '1' },
@@ -116,6 +141,29 @@ export const alertCases: readonly AlertCase[] = [
         [beside('last_campaign_manager_write_timestamp_seconds')]: '0+60x60',
         [of('reconcile_pending')]: '1x60',
         [of('reconcile_failing')]: '0x60',
+      },
+      at: '45m',
+    },
+  },
+  {
+    alert: 'ScimBridgeSyncSilent',
+    severity: 'critical',
+    fires: {
+      series: {
+        [of('last_campaign_manager_write_timestamp_seconds')]: '0x60',
+        [of('reconcile_pending')]: '500x60',
+        [of('reconcile_failing')]: '0+4x60',
+        [of('campaign_manager_circuit_open')]: '0x60',
+      },
+      at: '45m',
+      value: '45m 0s',
+    },
+    silent: {
+      series: {
+        [of('last_campaign_manager_write_timestamp_seconds')]: '0x60',
+        [of('reconcile_pending')]: '500x60',
+        [of('reconcile_failing')]: '0+4x60',
+        [of('campaign_manager_circuit_open')]: '1x60',
       },
       at: '45m',
     },
