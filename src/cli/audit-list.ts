@@ -37,7 +37,10 @@ export async function listTrail(io: CommandIo, values: AuditOptions): Promise<nu
   })
   if (!found) return noTenant(io, tenant)
   if (found.isUnknown) {
-    io.err(`nobody is, or was, known by the userName '${printable(user ?? '')}', unless that was erased\n`)
+    io.err(
+      `nobody has the userName '${printable(user ?? '')}', or had it when deleted, unless that was erased; who has changed it is found by the new one, or by the id\n`,
+    )
+
     return 1
   }
   if (values.json) io.out(formatJson(found.entries.map(asJson)))

@@ -67,7 +67,7 @@ or DATA_DIR for the embedded database.
     }
     for (const { tenant, disabled, waiting } of holds) {
       io.err(
-        `tenant ${tenant}: ${disabled + waiting} deletions are held, ${disabled} of the accounts disabled; see "tenant deletions"\n`,
+        `tenant ${tenant}: ${disabled + waiting} deletions are held, ${disabled} of the accounts disabled; "tenant deletions accounts" says whose\n`,
       )
     }
     return failures.length > 0 || ((found.length > 0 || isAnybodyLeftOut) && !repair) ? 1 : 0

@@ -1,24 +1,51 @@
+import type { Kysely } from 'kysely'
 import { findTenant } from '../access/tenants.ts'
-import { type DeletionHold, listHolds } from '../directory/deletion-holds.ts'
+import type { Database } from '../db/tables.ts'
+import {
+  type DeletionHold,
+  type HeldAccount,
+  listHeldAccounts,
+  listHolds,
+} from '../directory/deletion-holds.ts'
 import { decideDeletions } from '../provisioning/decide-deletions.ts'
 import type { CommandIo } from './command.ts'
 import { withDatabase } from './database.ts'
 import { formatJson, formatTable } from './table.ts'
 
 /** Shows the holds there are, of one tenant or of all. */
-export async function showDeletions(
+export const showDeletions = (io: CommandIo, tenant: string | undefined, json: boolean): Promise<number> =>
+  show(io, tenant, json, listHolds, HEADINGS, row)
+
+/** Shows whose accounts they are about. */
+export const showHeldAccounts = (io: CommandIo, tenant: string | undefined, json: boolean): Promise<number> =>
+  show(io, tenant, json, listHeldAccounts, ACCOUNT_HEADINGS, accountRow)
+
+async function show<Shown>(
   io: CommandIo,
   tenant: string | undefined,
   json: boolean,
+  list: (db: Kysely<Database>, tenant: string | undefined) => Promise<Shown[]>,
+  headings: readonly string[],
+  row: (shown: Shown) => string[],
 ): Promise<number> {
-  const holds = await withDatabase(io, async (db) => {
+  const found = await withDatabase(io, async (db) => {
     if (tenant !== undefined && (await findTenant(db, tenant)) === undefined) return undefined
-    return listHolds(db, tenant)
+    return list(db, tenant)
   })
-  if (!holds) return noTenant(io, tenant)
-  io.out(json ? formatJson(holds) : formatTable(HEADINGS, holds.map(row)))
+  if (!found) return noTenant(io, tenant)
+  io.out(json ? formatJson(found) : formatTable(headings, found.map(row)))
   return 0
 }
+
+const ACCOUNT_HEADINGS = ['TENANT', 'USER', 'USER NAME', 'ACCOUNT', 'STATE']
+
+const accountRow = ({ tenant, userId, userName, accountId, disabled }: HeldAccount): string[] => [
+  tenant,
+  userId,
+  userName ?? '-',
+  accountId,
+  disabled ? 'disabled' : 'waiting',
+]
 
 const HEADINGS = ['TENANT', 'HELD SINCE', 'DISABLED', 'WAITING', 'BECAUSE OF']
 

@@ -3,7 +3,7 @@ import { parseArguments, requireOption } from './arguments.ts'
 import { type Command, type CommandIo, UsageError } from './command.ts'
 import { withDatabase } from './database.ts'
 import { formatJson, formatTable } from './table.ts'
-import { decide, isDeletionDecision, showDeletions } from './tenant-deletions.ts'
+import { decide, isDeletionDecision, showDeletions, showHeldAccounts } from './tenant-deletions.ts'
 import { tenantEntra, tenantEntraHelp, tenantEntraUsage } from './tenant-entra.ts'
 import { reencrypt } from './tenant-reencrypt.ts'
 import { tenantSettings, tenantSettingsHelp, tenantSettingsUsage } from './tenant-settings.ts'
@@ -14,7 +14,7 @@ export const tenantCommand: Command = {
        tenant disable NAME
        tenant enable NAME
        ${tenantSettingsUsage}
-       tenant deletions [--tenant NAME] [--json]
+       tenant deletions [accounts] [--tenant NAME] [--json]
        tenant deletions release --tenant NAME
        tenant deletions cancel --tenant NAME
        ${tenantEntraUsage}
@@ -27,6 +27,7 @@ ${tenantSettingsHelp}
 When more than DELETION_GUARD_COUNT accounts and more than DELETION_GUARD_PERCENT of a tenant's would be deleted within
 DELETION_GUARD_MINUTES, its deletions are held: from then on no account of the tenant is deleted, but disabled instead.
 "tenant deletions" shows which tenants that concerns, how many accounts are disabled so far, and how many wait for it;
+"tenant deletions accounts" shows which accounts, and whose;
 "release" lets these deletions go ahead; "cancel" enables these accounts again, with the roles they hold, and they stay so
 until Entra changes the user anew. A running service carries either out.
 
@@ -62,8 +63,11 @@ async function deletions(
   { tenant, json }: { tenant?: string | undefined; json?: boolean | undefined },
 ): Promise<number> {
   if (word === undefined) return showDeletions(io, tenant, json === true)
+  if (word === 'accounts') return showHeldAccounts(io, tenant, json === true)
   if (!isDeletionDecision(word) || json === true) {
-    throw new UsageError('say "tenant deletions", "tenant deletions release" or "tenant deletions cancel"')
+    throw new UsageError(
+      'say "tenant deletions", "tenant deletions accounts", "tenant deletions release" or "tenant deletions cancel"',
+    )
   }
   return decide(io, requireOption(tenant, 'tenant'), word)
 }

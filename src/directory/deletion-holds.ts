@@ -1,5 +1,6 @@
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely'
 import type { Database, DeletionState } from '../db/tables.ts'
+import { joinUserNames, knownUserName } from './user-name.ts'
 
 /** How much is being deleted of a tenant, and of how much. */
 export interface DeletionFigures {
@@ -188,6 +189,40 @@ export async function listHolds(db: Kysely<Database>, tenant: string | undefined
     from deletion_hold as hold join tenant using (tenant_id)
     where ${tenant ?? null}::text is null or tenant.name = ${tenant ?? null}
     order by tenant_id`.execute(db)
+  return rows
+}
+
+/** An account that is held, or about to be. */
+export interface HeldAccount {
+  readonly tenant: string
+  readonly userId: string
+  /** The last one, of somebody who is deleted; null once that was erased. */
+  readonly userName: string | null
+  readonly accountId: string
+  readonly disabled: boolean
+}
+
+/** The accounts that the holds of one tenant, or of all, are about. */
+export async function listHeldAccounts(
+  db: Kysely<Database>,
+  tenant: string | undefined,
+): Promise<HeldAccount[]> {
+  const { rows } = await sql<HeldAccount>`
+    select tenant.name as tenant, account.user_id as "userId", ${knownUserName} as "userName",
+      account.campaign_manager_id as "accountId", account.deletion is not null as disabled
+    from deletion_hold as hold
+    join tenant using (tenant_id)
+    join account using (tenant_id)
+    ${joinUserNames(sql`account`)}
+    where (${tenant ?? null}::text is null or tenant.name = ${tenant ?? null})
+      and (
+        account.deletion = 'held'
+        or account.deletion is null and ${wouldBeDeleted(sql`hold.deletes_foreign`)} and exists (
+          select from dirty_user
+          where dirty_user.tenant_id = account.tenant_id and dirty_user.user_id = account.user_id
+        )
+      )
+    order by hold.tenant_id, "userName", account.user_id`.execute(db)
   return rows
 }
 

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { AccountTable, Database } from '../db/tables.ts'
 import { type AccountRecord, type RecordRow, recordColumns, recordOf } from './account-record.ts'
+import { joinUserNames, knownUserName } from './user-name.ts'
 
 /** A walk through Campaign Manager's inventory, as far as the directory has to know it. */
 export interface WalkReference {
@@ -204,7 +205,7 @@ export interface UserName {
   readonly userName: string | undefined
 }
 
-/** What an operator knows users by: the tenant's name, and the userName unless the user is deleted. Keyed `tenantId/userId`. */
+/** What an operator knows users by: the tenant's name, and the userName, the last one of somebody who is deleted. Keyed `tenantId/userId`. */
 export async function loadUserNames(
   db: Kysely<Database>,
   users: readonly { readonly tenantId: number; readonly userId: string }[],
@@ -215,14 +216,12 @@ export async function loadUserNames(
     tenant: string
     user_name: string | null
   }>`
-    select tenant.tenant_id, wanted.user_id, tenant.name as tenant, scim_user.attributes ->> 'userName' as user_name
+    select tenant.tenant_id, wanted.user_id, tenant.name as tenant, ${knownUserName} as user_name
     from unnest(
       ${users.map(({ tenantId }) => tenantId)}::integer[], ${users.map(({ userId }) => userId)}::uuid[]
     ) as wanted (tenant_id, user_id)
     join tenant on tenant.tenant_id = wanted.tenant_id
-    left join scim_user on scim_user.tenant_id = wanted.tenant_id and scim_user.id = wanted.user_id`.execute(
-    db,
-  )
+    ${joinUserNames(sql`wanted`)}`.execute(db)
   return new Map(
     rows.map((row) => [
       `${row.tenant_id}/${row.user_id}`,

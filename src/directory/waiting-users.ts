@@ -1,11 +1,13 @@
 import { type Kysely, sql } from 'kysely'
 import type { Database } from '../db/tables.ts'
+import { joinUserNames, knownUserName } from './user-name.ts'
 
 /** A user whose account Campaign Manager has not confirmed to be as the directory says. */
 export interface WaitingUser {
   readonly tenant: string
   readonly isTenantDisabled: boolean
   readonly userId: string
+  /** The last one, of somebody who is deleted; null once that was erased. */
   readonly userName: string | null
   readonly since: Date
   /** Whether access is to be taken away. */
@@ -32,11 +34,11 @@ export async function listWaiting(
   const asked = users && (await usersOfEach(db, users))
   const { rows } = await sql<WaitingUser & { total: string }>`
     select tenant.name as tenant, tenant.disabled_at is not null as "isTenantDisabled",
-      dirty_user.user_id as "userId", scim_user.attributes ->> 'userName' as "userName",
+      dirty_user.user_id as "userId", ${knownUserName} as "userName",
       dirty_since as since, removal, failure, failure_detail as detail, count(*) over () as total
     from dirty_user
     join tenant using (tenant_id)
-    left join scim_user on scim_user.tenant_id = dirty_user.tenant_id and scim_user.id = dirty_user.user_id
+    ${joinUserNames(sql`dirty_user`)}
     where ${tenant === undefined ? sql`true` : sql`tenant.name = ${tenant}`}
       and ${except === undefined ? sql`true` : sql`failure is distinct from ${except}`}
       and ${asked ? sql`dirty_user.user_id = any(${asked}::uuid[])` : sql`true`}

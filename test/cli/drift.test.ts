@@ -117,8 +117,14 @@ t.test('--repair tries parked users again, and held deletions are told', async (
   t.equal(status, 1)
   t.match(
     stderr,
-    /^.*no_email.*\ntenant default: 2 deletions are held, 2 of the accounts disabled; see "tenant deletions"\n$/,
+    /^.*no_email.*\ntenant default: 2 deletions are held, 2 of the accounts disabled; "tenant deletions accounts" says whose\n$/,
   )
+
+  await actor.deleteUser('cleo')
+  const removed = new RegExp(
+    `^tenant default: the account of ${actor.idOf('cleo')} \\(cleo\\) is not .* \\(access is to end\\)`,
+  )
+  t.match(await drift(), { status: 1, stderr: removed }, 'the deleted are named too')
 })
 
 t.test('failures and wrong use', async (t) => {

@@ -15,6 +15,7 @@ import {
   PLACEHOLDER,
   reasons,
   step,
+  userNameOf,
 } from './setup.ts'
 
 const guarded = { DELETION_GUARD_COUNT: '3', DELETION_GUARD_PERCENT: '20', DELETION_GUARD_MINUTES: '10' }
@@ -82,6 +83,12 @@ t.test('a group is unassigned: too many lose their only role, and the hold is re
   t.match(await held(t, service), [
     { tenant: 'default', disabled: 5, waiting: 0, deleted: 0, pending: 5, accounts: 5 },
   ])
+  const accounts = (await deletions(t, service, 'accounts', '--tenant', 'default')).split('\n')
+  t.match(accounts[0], /^TENANT +USER +USER NAME +ACCOUNT +STATE$/)
+  t.strictSame(
+    accounts.slice(1, -1).map((line) => line.replace(/^default +\S+ +(\S+) +\S+ +/, '$1 ')),
+    five.map((name) => `${userNameOf(name)} disabled`),
+  )
   const calls = await callsDuring(service, () => step(t, service, 'and so it stays', () => {}))
   t.strictSame(calls, { writes: [], reads: 0 }, 'without asking again and again')
   await step(t, service, 'whatever is looked at again', () => service.resync())
