@@ -1,8 +1,9 @@
+import { once } from 'node:events'
 import t, { type Test } from 'tap'
 import { isScimError } from '../e2e/setup.ts'
 import { USER_SCHEMA, userBody } from '../support/scim-client.ts'
 import { SCIM_TOKEN, startTestService } from '../support/service.ts'
-import { head, isRawScimError, sendRaw, tenantOf } from './setup.ts'
+import { head, isRawScimError, openSocket, parseAnswers, readAll, sendRaw, tenantOf } from './setup.ts'
 
 t.test('one service', async (t) => {
   const service = await startTestService(t)
@@ -191,6 +192,41 @@ t.test('one service', async (t) => {
     const brackets = JSON.stringify('[{'.repeat(50_000)).slice(1, -1)
     const inText = await scim('POST', '/Users', user(`"title":"${brackets}\\\\\\"["`))
     t.equal(inText.status, 201, 'brackets in a text are no depth')
+  })
+
+  t.test('who sends a body that is too large reads the answer, and may go on', async (t) => {
+    const kinds = { 'Content-Type': 'application/scim+json', Connection: 'keep-alive' }
+    const chunk = Buffer.alloc(1024 * 1024, ' ')
+    const inChunks = Buffer.concat([Buffer.from('100000\r\n'), chunk, Buffer.from('\r\n')])
+    const bodies: [string, string, Buffer, string][] = [
+      [
+        'of a length',
+        head('POST /scim/v2/Users HTTP/1.1', { ...kinds, 'Content-Length': `${9 * 2 ** 20}` }),
+        chunk,
+        '',
+      ],
+      [
+        'in chunks',
+        head('POST /scim/v2/Users HTTP/1.1', { ...kinds, 'Transfer-Encoding': 'chunked' }),
+        inChunks,
+        '0\r\n\r\n',
+      ],
+    ]
+    for (const [name, begin, part, end] of bodies) {
+      const socket = openSocket(url)
+      socket.write(begin)
+      const all = readAll(socket)
+      for (let sent = 0; sent < 9; sent += 1) {
+        if (!socket.write(part)) await once(socket, 'drain')
+      }
+      socket.write(`${end}${head('GET /scim/v2/Users HTTP/1.1')}`)
+      const answers = parseAnswers(await all)
+      t.strictSame(
+        answers.map(({ status }) => status),
+        [413, 200],
+        name,
+      )
+    }
   })
 
   t.test('NUL and half of a surrogate pair are refused wherever they would be kept', async (t) => {
