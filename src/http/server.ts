@@ -66,7 +66,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   // Fastify closes after a body that it refuses, and whoever is still sending meets the end of the connection in place of the
   // answer. Node reads the rest and forgets it, for as long as a request may take (RFC 9112 §9.6).
   app.addHook('onSend', async (_request, reply) => {
-    if (!options.isStopping()) reply.removeHeader('Connection')
+    if (reply.hasHeader('Connection') && !options.isStopping()) reply.removeHeader('Connection')
   })
   refuseExpectations(app)
   app.addHook('onResponse', async (request, reply) => {
