@@ -38,7 +38,7 @@ access first, since when and why. That is so too where Campaign Manager cannot b
   disabled         the account is disabled or enabled, and should not be
   edited           the address, a name or the external id was changed
   orphan           an account carries an external id, and no user here needs it
-  duplicate        an account carries the external id of another account
+  duplicate        an account that is no user's carries the external id of another one
 
 Exit status: 0 nothing differs and nobody waits, or --repair; 1 something differs, somebody waits, deletions are held, or the
 comparison failed; 2 wrong use.
