@@ -71,17 +71,7 @@ export async function startKillRun(
 
   const isDead = () => service.child.signalCode !== null || service.child.exitCode !== null
 
-  let reviving: Promise<void> | undefined
-
-  /** Whoever finds the service dead meanwhile waits for the same one. */
-  function revive(): Promise<void> {
-    reviving ??= startAnew().finally(() => {
-      reviving = undefined
-    })
-    return reviving
-  }
-
-  async function startAnew(): Promise<void> {
+  async function revive(): Promise<void> {
     const { signal, status, stderr } = await service.ended
     if (signal !== 'SIGKILL') throw new Error(`the service ended by itself, status ${status}: ${stderr}`)
     deaths += 1
