@@ -12,7 +12,7 @@ export const RECENT_ROLES_MS = 5_000
 export type RoleCatalog = {
   /**
    * The roles' names, by a list no older than `maxAgeMs` (`ttlMs` unless told). Callers that come while a list is being fetched
-   * share that fetch.
+   * share that fetch, unless it was asked for longer ago than they were told.
    */
   get(maxAgeMs?: number): Promise<readonly string[]>
   /** The names while they are fresh, without asking. */
@@ -28,7 +28,7 @@ export type RoleCatalog = {
  */
 export function createRoleCatalog({ campaignManager, ttlMs, now }: RoleCatalogOptions): RoleCatalog {
   let kept: { names: readonly string[]; askedAt: number } | undefined
-  let fetching: Promise<readonly string[]> | undefined
+  let fetching: { answer: Promise<readonly string[]>; askedAt: number } | undefined
 
   function notOlderThan(maxAgeMs: number): readonly string[] | undefined {
     if (kept === undefined) return undefined
@@ -39,7 +39,7 @@ export function createRoleCatalog({ campaignManager, ttlMs, now }: RoleCatalogOp
 
   function fetch(): Promise<readonly string[]> {
     const askedAt = now()
-    const current = campaignManager
+    const answer = campaignManager
       .listRoles()
       .then((roles) => Object.freeze(roles.map(({ name }) => name)))
       .then((names) => {
@@ -50,12 +50,17 @@ export function createRoleCatalog({ campaignManager, ttlMs, now }: RoleCatalogOp
       .finally(() => {
         if (fetching === current) fetching = undefined
       })
+    const current = { answer, askedAt }
     fetching = current
-    return current
+    return answer
   }
 
   return {
-    get: async (maxAgeMs = ttlMs) => notOlderThan(Math.min(maxAgeMs, ttlMs)) ?? fetching ?? fetch(),
+    get: async (maxAgeMs) => {
+      const isTooOld = fetching && maxAgeMs !== undefined && now() - fetching.askedAt >= maxAgeMs
+      const shared = isTooOld ? undefined : fetching?.answer
+      return notOlderThan(Math.min(maxAgeMs ?? ttlMs, ttlMs)) ?? shared ?? fetch()
+    },
     peek: () => notOlderThan(ttlMs),
     invalidate: () => {
       kept = undefined

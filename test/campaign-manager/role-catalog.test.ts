@@ -91,6 +91,23 @@ t.test('callers share one fetch', async (t) => {
   t.strictSame(await both, [['A'], ['A']])
 })
 
+t.test('who needs a later list than the one that is being fetched has one fetched', async (t) => {
+  const { clock, asked, catalog, answer } = setup()
+  const older = catalog.get()
+  clock.ms += 10
+  const newer = catalog.get(10)
+  const shared = catalog.get(11)
+  t.equal(asked.length, 2)
+  answer(1, 'A', 'B')
+  t.strictSame(await Promise.all([newer, shared]), [
+    ['A', 'B'],
+    ['A', 'B'],
+  ])
+  answer(0, 'A')
+  t.strictSame(await older, ['A'])
+  t.strictSame(catalog.peek(), ['A', 'B'], 'the older one is not kept')
+})
+
 t.test('after invalidate an older reply reaches its caller and nobody else', async (t) => {
   for (const order of [
     [0, 1],
