@@ -40,7 +40,6 @@ export async function listTrail(io: CommandIo, values: AuditOptions): Promise<nu
     io.err(
       `nobody has the userName '${printable(user ?? '')}', or had it when deleted, unless that was erased; who has changed it is found by the new one, or by the id\n`,
     )
-
     return 1
   }
   if (values.json) io.out(formatJson(found.entries.map(asJson)))

@@ -8,6 +8,7 @@ import {
   listHolds,
 } from '../directory/deletion-holds.ts'
 import { decideDeletions } from '../provisioning/decide-deletions.ts'
+import { noTenant } from './audit-chain.ts'
 import type { CommandIo } from './command.ts'
 import { withDatabase } from './database.ts'
 import { formatJson, formatTable } from './table.ts'
@@ -89,9 +90,4 @@ export async function decide(io: CommandIo, tenant: string, word: DeletionDecisi
   }
   io.out(`${result} ${done}\n`)
   return 0
-}
-
-function noTenant(io: CommandIo, tenant: string | undefined): number {
-  io.err(`there is no tenant named ${tenant}\n`)
-  return 1
 }

@@ -34,6 +34,15 @@ const wouldBeDeleted = (deletesForeign: RawBuilder<unknown>) => sql`
   and (account.foreign_roles = '{}' or account.standing = 'deleted' and ${deletesForeign})
   and (account.deletion is null or account.deletion = 'held')`
 
+/** Whether a hold is about an account: it is disabled, or is still to be. */
+const isHeldOrDue = (deletesForeign: RawBuilder<unknown>) => sql`(
+  account.deletion = 'held'
+  or ${wouldBeDeleted(deletesForeign)} and exists (
+    select from dirty_user
+    where dirty_user.tenant_id = account.tenant_id and dirty_user.user_id = account.user_id
+  )
+)`
+
 /** Whether deletions of this tenant are held; one look-up by key. */
 export async function isHeld(db: Kysely<Database>, tenantId: number): Promise<boolean> {
   const hold = await db
@@ -155,13 +164,7 @@ export async function endHold(
   // Locked by a statement of its own, in the order of ids, as everywhere.
   const { rows } = await sql<{ user_id: string }>`
     select account.user_id from account
-    where account.tenant_id = ${tenantId} and (
-      account.deletion = 'held'
-      or ${wouldBeDeleted(sql`${hold.deletes_foreign}::boolean`)} and exists (
-        select from dirty_user
-        where dirty_user.tenant_id = account.tenant_id and dirty_user.user_id = account.user_id
-      )
-    )
+    where account.tenant_id = ${tenantId} and ${isHeldOrDue(sql`${hold.deletes_foreign}::boolean`)}
     order by account.user_id
     for no key update`.execute(trx)
   const userIds = rows.map((row) => row.user_id)
@@ -215,13 +218,7 @@ export async function listHeldAccounts(
     join account using (tenant_id)
     ${joinUserNames(sql`account`)}
     where (${tenant ?? null}::text is null or tenant.name = ${tenant ?? null})
-      and (
-        account.deletion = 'held'
-        or account.deletion is null and ${wouldBeDeleted(sql`hold.deletes_foreign`)} and exists (
-          select from dirty_user
-          where dirty_user.tenant_id = account.tenant_id and dirty_user.user_id = account.user_id
-        )
-      )
+      and ${isHeldOrDue(sql`hold.deletes_foreign`)}
     order by hold.tenant_id, "userName", account.user_id`.execute(db)
   return rows
 }

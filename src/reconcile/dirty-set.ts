@@ -87,9 +87,8 @@ export async function claimDirty(
     from due join served on served.tenant_id = due.tenant_id
     where dirty_user.tenant_id = due.tenant_id and dirty_user.user_id = due.user_id
     returning dirty_user.tenant_id, dirty_user.user_id, dirty_user.generation, dirty_user.attempts,
-              extract(epoch from now() - dirty_user.not_before)::float8 * 1000 as due_ms, dirty_user.traceparents, served.settings_version, served.endpoint`.execute(
-    db,
-  )
+              extract(epoch from now() - dirty_user.not_before)::float8 * 1000 as due_ms,
+              dirty_user.traceparents, served.settings_version, served.endpoint`.execute(db)
   return rows.map((row) => ({
     tenantId: row.tenant_id,
     userId: row.user_id,
