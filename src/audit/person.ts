@@ -1,5 +1,6 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Database } from '../db/tables.ts'
+import { joinUserNames, knownUserName } from '../db/user-name.ts'
 import { fold } from '../scim/fold.ts'
 import { OPERATOR } from './entry.ts'
 import { recordAudit } from './record.ts'
@@ -60,11 +61,10 @@ export async function namesOf(
 ): Promise<Map<string, string>> {
   if (userIds.length === 0) return new Map()
   const { rows } = await sql<{ user_id: string; user_name: string }>`
-    select wanted.user_id, coalesce(scim_user.attributes ->> 'userName', audit_person.user_name) as user_name
-    from unnest(${[...new Set(userIds)]}::uuid[]) as wanted (user_id)
-    left join scim_user on scim_user.tenant_id = ${tenantId} and scim_user.id = wanted.user_id
-    left join audit_person on audit_person.tenant_id = ${tenantId} and audit_person.user_id = wanted.user_id`.execute(
-    db,
-  )
+    select wanted.user_id, ${knownUserName} as user_name
+    from (
+      select ${tenantId}::integer as tenant_id, unnest(${[...new Set(userIds)]}::uuid[]) as user_id
+    ) as wanted
+    ${joinUserNames(sql`wanted`)}`.execute(db)
   return new Map(rows.flatMap((row) => (row.user_name ? [[row.user_id, row.user_name] as const] : [])))
 }

@@ -1,6 +1,6 @@
 import { type Kysely, type RawBuilder, sql, type Transaction } from 'kysely'
 import type { Database, DeletionState } from '../db/tables.ts'
-import { joinUserNames, knownUserName } from './user-name.ts'
+import { joinUserNames, knownUserName } from '../db/user-name.ts'
 
 /** How much is being deleted of a tenant, and of how much. */
 export interface DeletionFigures {

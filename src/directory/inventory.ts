@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { AccountTable, Database } from '../db/tables.ts'
+import { joinUserNames, knownUserName } from '../db/user-name.ts'
 import { type AccountRecord, type RecordRow, recordColumns, recordOf } from './account-record.ts'
-import { joinUserNames, knownUserName } from './user-name.ts'
 
 /** A walk through Campaign Manager's inventory, as far as the directory has to know it. */
 export interface WalkReference {

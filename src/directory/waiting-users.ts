@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { Database } from '../db/tables.ts'
-import { joinUserNames, knownUserName } from './user-name.ts'
+import { joinUserNames, knownUserName } from '../db/user-name.ts'
 
 /** A user whose account Campaign Manager has not confirmed to be as the directory says. */
 export interface WaitingUser {
