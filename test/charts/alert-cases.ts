@@ -30,6 +30,9 @@ const drift = of('drift_found_total', ', kind="roles_extra"')
 const requests = (route: string, status: number): string =>
   of('http_request_duration_seconds_count', `, method="POST", route="${route}", status="${status}"`)
 
+/** Campaign Manager is away: few of those who wait have been tried, and count as failing. */
+const mostUntried = { [of('reconcile_pending')]: '500x60', [of('reconcile_failing')]: '0+4x60' }
+
 export const alertCases: readonly AlertCase[] = [
   {
     alert: 'ScimBridgeRemovalNotConfirmed',
@@ -97,19 +100,16 @@ export const alertCases: readonly AlertCase[] = [
     fires: {
       series: {
         [of('reconcile_oldest_pending_seconds')]: '0+60x60',
-        [of('reconcile_pending')]: '500x60',
-        [of('reconcile_failing')]: '0+4x60',
+        ...mostUntried,
         [of('campaign_manager_circuit_open')]: '0x60',
       },
       at: '35m',
       value: '35m 0s',
     },
-    // Campaign Manager is away, and most have not been tried yet.
     silent: {
       series: {
         [of('reconcile_oldest_pending_seconds')]: '0+60x60',
-        [of('reconcile_pending')]: '500x60',
-        [of('reconcile_failing')]: '0+4x60',
+        ...mostUntried,
         [of('campaign_manager_circuit_open')]: '0x60',
         [beside('campaign_manager_circuit_open')]: '1x60',
       },
@@ -151,8 +151,7 @@ export const alertCases: readonly AlertCase[] = [
     fires: {
       series: {
         [of('last_campaign_manager_write_timestamp_seconds')]: '0x60',
-        [of('reconcile_pending')]: '500x60',
-        [of('reconcile_failing')]: '0+4x60',
+        ...mostUntried,
         [of('campaign_manager_circuit_open')]: '0x60',
       },
       at: '45m',
@@ -161,8 +160,7 @@ export const alertCases: readonly AlertCase[] = [
     silent: {
       series: {
         [of('last_campaign_manager_write_timestamp_seconds')]: '0x60',
-        [of('reconcile_pending')]: '500x60',
-        [of('reconcile_failing')]: '0+4x60',
+        ...mostUntried,
         [of('campaign_manager_circuit_open')]: '1x60',
       },
       at: '45m',
