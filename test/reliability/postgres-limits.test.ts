@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { sql } from 'kysely'
 import t from 'tap'
 import { type Answer, addMembers, groupBody, removeMembers, userBody } from '../support/scim-client.ts'
@@ -12,9 +13,15 @@ const isUnavailable = ({ status, headers, body }: Answer) =>
 /** Changes a setting of the database for all sessions from now on, and ends those there are. */
 async function setForAll({ database }: TestService, setting: string): Promise<void> {
   const name = new URL(database.url).pathname.slice(1)
-  await sql.raw(`alter database "${name}" ${setting}`).execute(database.db)
-  await sql`select pg_terminate_backend(pid) from pg_stat_activity
-    where datname = current_database() and pid <> pg_backend_pid()`.execute(database.db)
+  await database.db.connection().execute(async (connection) => {
+    await sql`set session characteristics as transaction read write`.execute(connection)
+    await sql.raw(`alter database "${name}" ${setting}`).execute(connection)
+    // Without a timeout it only sends the signal, and a session goes on under the former setting for a moment.
+    await sql`select pg_terminate_backend(pid, 60000) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid()`.execute(connection)
+  })
+  // The pools hear of the end of their connections in the same turn as this one gets its answer, perhaps after it.
+  await nextTurn()
 }
 
 /** Keeps a group's row locked while `run` runs. */
@@ -41,15 +48,7 @@ t.test(
     t.ok(isUnavailable(await scim('POST', '/Users', userBody('bob'))))
     t.ok(isUnavailable(await scim('DELETE', `/Users/${ann}`)))
     t.equal((await scim('GET', `/Users/${ann}`)).status, 200)
-    await sql`set default_transaction_read_only = off`.execute(service.database.db)
-    const { db } = service.database
-    await db.connection().execute(async (connection) => {
-      await sql`set session characteristics as transaction read write`.execute(connection)
-      const name = new URL(service.database.url).pathname.slice(1)
-      await sql.raw(`alter database "${name}" reset default_transaction_read_only`).execute(connection)
-      await sql`select pg_terminate_backend(pid) from pg_stat_activity
-      where datname = current_database() and pid <> pg_backend_pid()`.execute(connection)
-    })
+    await setForAll(service, 'reset default_transaction_read_only')
     t.equal((await scim('PATCH', `/Groups/${group}`, addMembers(ann))).status, 204)
     await service.settle()
     t.strictSame(service.accounts(), { 'ann@example.com': ['Campaign Editor'] })
@@ -63,6 +62,7 @@ t.test('a statement that takes too long is unavailable, and changes nothing', as
   await whileLocked(service.database.db, group, async () => {
     t.ok(isUnavailable(await scim('PATCH', `/Groups/${group}`, removeMembers(ann))))
   })
+  await setForAll(service, 'reset statement_timeout')
   t.equal((await scim('GET', `/Groups/${group}`)).body.members.length, 1)
   t.equal((await scim('PATCH', `/Groups/${group}`, removeMembers(ann))).status, 204)
 })
