@@ -229,7 +229,7 @@ t.test('connections that Postgres ends during requests lose nothing that was ack
   t.comment(`${ended} connections were ended; ${unavailable} of ${asked} requests answered 503 and repeated`)
   t.same(odd, [], 'every request was carried out or answered 503')
 
-  const group = await scim('GET', `/Groups/${groupId}`)
+  const group = await insist(['GET', `/Groups/${groupId}`], 200)
   t.same(group.body.members.map(({ value }: { value: string }) => value).sort(), [...ids].sort())
   await until(
     'the worker has caught up',
