@@ -225,11 +225,10 @@ t.test('connections that Postgres ends during requests lose nothing that was ack
     return ids
   })
   const ids = (await Promise.all(lanes)).flat()
+  const group = await insist(['GET', `/Groups/${groupId}`], 200)
   t.ok(ended > 0, 'connections were ended')
   t.comment(`${ended} connections were ended; ${unavailable} of ${asked} requests answered 503 and repeated`)
   t.same(odd, [], 'every request was carried out or answered 503')
-
-  const group = await insist(['GET', `/Groups/${groupId}`], 200)
   t.same(group.body.members.map(({ value }: { value: string }) => value).sort(), [...ids].sort())
   await until(
     'the worker has caught up',
