@@ -24,8 +24,8 @@ export interface TestService {
   readonly scim: ScimRequest
   /** Reconciles until nothing is due. Those that wait or failed stay for later. */
   settle(): Promise<void>
-  /** Makes what waits or failed due at once, then settles. */
-  retry(): Promise<void>
+  /** Makes what waits or failed due at once, or only what did so for this reason, then settles. */
+  retry(reason?: string): Promise<void>
   /** Compares every account with Campaign Manager, as a resync does. */
   resync(): Promise<void>
   /** The accounts of Campaign Manager as `{ address: roles }`, by address. */
@@ -88,8 +88,9 @@ export async function startTestService(t: Test, options: TestServiceOptions = {}
     running,
     scim: scimClient(url, SCIM_TOKEN),
     settle,
-    async retry() {
-      await sql`update dirty_user set not_before = now()`.execute(database.db)
+    async retry(reason) {
+      const those = reason === undefined ? sql`` : sql`where failure = ${reason}`
+      await sql`update dirty_user set not_before = now() ${those}`.execute(database.db)
       await sql`update account set missing_since = missing_since - interval '1 minute'`.execute(database.db)
       await settle()
     },
