@@ -38,14 +38,25 @@ export async function reachableBinaries(
 ): Promise<Binaries> {
   if ((await closedFolder(binaries.postgres, owner)) === undefined) return binaries
   const copy = join(dataDir, 'postgres-binaries')
+  const inCopy = (name: string) => join(copy, 'bin', name)
+  const copied = { initdb: inCopy('initdb'), pgCtl: inCopy('pg_ctl'), postgres: inCopy('postgres') }
+  if (await isSameFile(binaries.postgres, copied.postgres)) return copied
   const fresh = `${copy}.new`
   await rm(fresh, { recursive: true, force: true })
-  await cp(dirname(dirname(binaries.postgres)), fresh, { recursive: true, verbatimSymlinks: true })
+  const options = { recursive: true, verbatimSymlinks: true, preserveTimestamps: true }
+  await cp(dirname(dirname(binaries.postgres)), fresh, options)
   await chmod(fresh, 0o755)
   await rm(copy, { recursive: true, force: true })
   await rename(fresh, copy)
-  const inCopy = (name: string) => join(copy, 'bin', name)
-  return { initdb: inCopy('initdb'), pgCtl: inCopy('pg_ctl'), postgres: inCopy('postgres') }
+  return copied
+}
+
+/** By size and second of the last change, which a copy keeps and another version's binary does not have. */
+async function isSameFile(original: string, copy: string): Promise<boolean> {
+  const found = await stat(copy).catch(() => undefined)
+  if (found === undefined) return false
+  const { size, mtimeMs } = await stat(original)
+  return found.size === size && Math.trunc(found.mtimeMs / 1000) === Math.trunc(mtimeMs / 1000)
 }
 
 /** The first folder on the way to the path that `owner` may not enter. */
