@@ -1,7 +1,7 @@
-import type pg from 'pg'
+import pg from 'pg'
 import t from 'tap'
 import { connect, type DatabaseConnection } from '../../src/db/connect.ts'
-import { databaseUrl, log, openServer, readTestRun, runner, type TestRun } from './test-run.ts'
+import { databaseUrl, log, readTestRun, runner, type TestRun } from './test-run.ts'
 
 type Teardown = { teardown(end: () => unknown): unknown }
 
@@ -13,7 +13,7 @@ const APPLICATION_NAME = 'test'
 let created = 0
 /** Reset, for the next test of this file: to clone a database and to connect to it takes longer than most tests. */
 const unused: OpenTestDatabase[] = []
-let server: Promise<{ run: TestRun; client: pg.Client }> | undefined
+let opened: Promise<{ run: TestRun; server: pg.Pool }> | undefined
 
 /** A migrated database of its own, dropped at the end of `t` whoever is still connected. */
 export async function createDatabase(t: Teardown): Promise<TestDatabase> {
@@ -55,26 +55,26 @@ async function reset({ pool, url }: OpenTestDatabase, script: string): Promise<v
 }
 
 async function create(test: Teardown, content: 'migrated' | 'empty'): Promise<TestDatabase> {
-  const { run, client } = await useServer()
+  const { run, server } = await useServer()
   const name = `${run.prefix}${process.pid}_${++created}`
   const template = content === 'migrated' ? run.template : 'template0'
-  await client.query(`create database "${name}" template "${template}" strategy file_copy`)
+  await server.query(`create database "${name}" template "${template}" strategy file_copy`)
   const drop = async () => {
-    await client.query(`drop database if exists "${name}" with (force)`)
+    await server.query(`drop database if exists "${name}" with (force)`)
   }
   test.teardown(drop)
   return { url: databaseUrl(run.url ?? '', name), drop }
 }
 
-/** One connection for this process: the server takes longer to accept one than to answer most queries. */
-function useServer(): Promise<{ run: TestRun; client: pg.Client }> {
-  server ??= readTestRun(runner).then(async (run) => {
+/** One connection for this process, in turns: the server takes longer to accept one than to answer most queries. */
+function useServer(): Promise<{ run: TestRun; server: pg.Pool }> {
+  opened ??= readTestRun(runner).then(async (run) => {
     if (run?.url === undefined) {
       throw new Error('no test database is up: run the tests by tap, one file by "npx tap test/….test.ts"')
     }
-    const client = await openServer(run.url)
-    t.teardown(() => client.end())
-    return { run, client }
+    const server = new pg.Pool({ connectionString: run.url, max: 1, idleTimeoutMillis: 0 })
+    t.teardown(() => server.end())
+    return { run, server }
   })
-  return server
+  return opened
 }

@@ -56,14 +56,9 @@ export async function endTestRun(of: number): Promise<void> {
   await rm(path(of), { force: true })
 }
 
-export async function openServer(url: string): Promise<pg.Client> {
+export async function withServer<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
-  return client
-}
-
-export async function withServer<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = await openServer(url)
   try {
     return await use(client)
   } finally {
