@@ -47,7 +47,7 @@ const database = {
   databaseUrl: Type.Optional(
     Type.String({
       description:
-        'Postgres 15 or later. PgBouncer in transaction mode may stand in between. Without it: an embedded Postgres, for trying things',
+        'Postgres 15 or later, and a role that owns the database, or at least may create tables in its schema `public`, to migrate. PgBouncer in transaction mode may stand in between. Without it: an embedded Postgres, for trying things',
       secret: true,
       format: 'postgres-url',
       must: 'be a URL that starts with postgres:// or postgresql://',

@@ -41,7 +41,10 @@ export async function migrate<DB>(
         await lockMigrations(trx)
         const executed = await executedHere(trx)
         refuseBreaking(unknownBreaking(files, executed))
-        if (files.some((name) => !executed.has(name))) await lockBusyTables(trx)
+        if (files.some((name) => !executed.has(name))) {
+          await refuseReader(trx)
+          await lockBusyTables(trx)
+        }
         return { applied: await applyPending(trx, folder, files, executed) }
       })
     } catch (error) {
@@ -125,6 +128,18 @@ async function refuseOldServer<DB>(trx: Transaction<DB>): Promise<void> {
   if (!(major >= OLDEST_SERVER)) {
     throw new MigrationError(`the database server is Postgres ${major}; at least ${OLDEST_SERVER} is needed`)
   }
+}
+
+/** The migrator looks for its table after it could not make it, and reports that this failed, too: not why. */
+async function refuseReader<DB>(trx: Transaction<DB>): Promise<void> {
+  const { rows } = await sql<{ role: string; database: string; may: boolean | null }>`
+    select current_user as role, current_database() as database,
+           has_schema_privilege(current_schema(), 'create') as may`.execute(trx)
+  const [found] = rows
+  if (found === undefined || found.may) return
+  throw new MigrationError(
+    `the database role "${found.role}" may not create tables in the database "${found.database}", which migrations need; let it own the database, or grant it create on the schema`,
+  )
 }
 
 /** As `executedMigrations`, within a transaction, which a query for a missing table would abort. */

@@ -73,6 +73,28 @@ t.test('where a request and the migrations wait for each other, the migrations g
   }
 })
 
+t.test(
+  'a role that may not create tables is told so, and one that may just read what is there is not',
+  async (t) => {
+    const { url, db } = await setup(t)
+    const role = `reader_${process.pid}`
+    const folder = t.testdir(first)
+    await sql.raw(`create role ${role} login password 'reader'`).execute(db)
+    t.teardown(async () => {
+      await sql.raw(`drop owned by ${role}; drop role ${role}`).execute(db)
+    })
+    const readerUrl = Object.assign(new URL(url), { username: role, password: 'reader' }).href
+    const migrateAsReader = () => migrateDatabase({ url: readerUrl, folder, log })
+    await t.rejects(migrateAsReader(), {
+      name: 'MigrationError',
+      message: `the database role "${role}" may not create tables in the database "${new URL(url).pathname.slice(1)}", which migrations need; let it own the database, or grant it create on the schema`,
+    })
+    await migrate(db, { folder })
+    await sql.raw(`grant select on all tables in schema public to ${role}`).execute(db)
+    t.strictSame(await migrateAsReader(), { applied: [] })
+  },
+)
+
 t.test('a failing migration is named, and everything of the run is rolled back', async (t) => {
   const { db, tables, pendingMigrations } = await setup(t)
   const folder = t.testdir({
