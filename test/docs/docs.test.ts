@@ -8,6 +8,7 @@ import { environmentName, Settings } from '../../src/settings.ts'
 import { callCommand } from '../support/command.ts'
 import { openDatabase } from '../support/database.ts'
 import { startSandbox } from '../support/sandbox.ts'
+import { groupBody, userBody } from '../support/scim-client.ts'
 import { CAMPAIGN_MANAGER_TOKEN, SCIM_TOKEN, startTestService } from '../support/service.ts'
 import { anchors, blocks, codes, links, PAGES, ROOT, read } from './markdown.ts'
 import { SETTINGS_PAGE, settingsPage } from './settings-page.ts'
@@ -120,4 +121,27 @@ t.test('the README’s first steps lead to an account with the role', async (t) 
   await promisify(execFile)('bash', ['-euc', script])
   await settle()
   t.match(sandbox.state.users(), [{ email: 'ann@example.com', roles: ['Campaign Editor'] }])
+})
+
+t.test('what a restore says empties every group, and says so', async (t) => {
+  const { url, scim } = await startTestService(t)
+  const { body: ann } = await scim('POST', '/Users', userBody('ann'))
+  for (const displayName of ['Campaign Editor', 'Campaign Viewer']) {
+    await scim('POST', '/Groups', groupBody(displayName, { members: [{ value: ann.id }] }))
+  }
+  const steps = blocks(read('docs/upgrading.md'), 'sh').find((block) => block.includes('EMPTY=')) ?? ''
+  const empty = async (token: string) => {
+    const script = steps.replace('https://scim.example.com', url).replace('TOKEN=…', `TOKEN=${token}`)
+    return promisify(execFile)('bash', ['-uc', script])
+  }
+
+  const refused = await empty('wrong')
+  t.equal(refused.stdout, '0 of  groups emptied\n')
+  t.match(refused.stderr, /401/)
+  t.equal((await empty(SCIM_TOKEN)).stdout, '2 of 2 groups emptied\n')
+  const { body } = await scim('GET', '/Groups?attributes=members')
+  t.strictSame(
+    body.Resources.map(({ members }: { members?: unknown }) => members ?? []),
+    [[], []],
+  )
 })

@@ -17,7 +17,7 @@ export const PAGES = [
 
 export const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
 
-const FENCE = /^```(\w*)\n([\s\S]*?)^```$/gm
+const FENCE = /^ *```(\w*)\n([\s\S]*?)^ *```$/gm
 
 /** The text without its blocks of code, in which brackets and hashes mean something else. */
 const prose = (text: string): string => text.replace(FENCE, '')
