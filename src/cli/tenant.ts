@@ -29,7 +29,7 @@ DELETION_GUARD_MINUTES, its deletions are held: from then on no account of the t
 "tenant deletions" shows which tenants that concerns, how many accounts are disabled so far, and how many wait for it;
 "tenant deletions accounts" shows which accounts, and whose;
 "release" lets these deletions go ahead; "cancel" enables these accounts again, with the roles they hold, and they stay so
-until Entra changes the user anew. A running service carries either out.
+until Entra changes the user's groups anew, reactivates or deletes the user. A running service carries either out.
 
 ${tenantEntraHelp}
 Settings: DATABASE_URL, or DATA_DIR for the embedded database; ENCRYPTION_KEY, and the service's CAMPAIGN_MANAGER_URL,
