@@ -129,6 +129,9 @@ function convert(schema: TSchema, text: string): unknown {
   }
 }
 
+export const NO_DATABASE =
+  'DATABASE_URL: must be set with NODE_ENV=production; the embedded database is for trying things'
+
 /** Settings that are each right and wrong together. */
 function contradictions(config: Config, faulty: ReadonlySet<string>): string[] {
   const right = (...keys: Setting[]) => keys.every((key) => !faulty.has(key))
@@ -146,9 +149,7 @@ function contradictions(config: Config, faulty: ReadonlySet<string>): string[] {
     }
   }
   if (config.production && right('databaseUrl') && config.databaseUrl === undefined) {
-    faults.push(
-      'DATABASE_URL: must be set with NODE_ENV=production; the embedded database is for trying things',
-    )
+    faults.push(NO_DATABASE)
   }
   if (config.production && right('campaignManagerUrl') && config.campaignManagerUrl === undefined) {
     faults.push(

@@ -6,6 +6,7 @@ import type { Database } from '../db/tables.ts'
 import { type AuditOptions, headOption, wholeNumber } from './audit-options.ts'
 import { type CommandIo, UsageError } from './command.ts'
 import { withDatabase } from './database.ts'
+import { noTenant } from './no-tenant.ts'
 import { formatJson, formatTable } from './table.ts'
 
 interface Trail {
@@ -16,11 +17,6 @@ interface Trail {
 async function trailsOf(db: Kysely<Database>, tenant: string | undefined): Promise<Trail[]> {
   const trails = await listTrails(db)
   return tenant === undefined ? trails : trails.filter((trail) => trail.tenant === tenant)
-}
-
-export function noTenant(io: CommandIo, tenant: string | undefined): number {
-  io.err(`there is no tenant named ${tenant}\n`)
-  return 1
 }
 
 export async function verifyTrails(io: CommandIo, { tenant, head, json }: AuditOptions): Promise<number> {

@@ -5,10 +5,10 @@ import { pruneAudit } from '../audit/prune.ts'
 import { inTransaction } from '../db/transaction.ts'
 import { isResourceId } from '../directory/stored-resource.ts'
 import { requireOption } from './arguments.ts'
-import { noTenant } from './audit-chain.ts'
 import { type AuditOptions, wholeNumber } from './audit-options.ts'
 import { type CommandIo, UsageError } from './command.ts'
 import { withDatabase } from './database.ts'
+import { noTenant } from './no-tenant.ts'
 
 export async function erase(io: CommandIo, values: AuditOptions): Promise<number> {
   const tenant = requireOption(values.tenant, 'tenant')

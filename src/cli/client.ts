@@ -12,6 +12,7 @@ import {
 import { clientHeadings, clientRow } from './client-table.ts'
 import { type Command, type CommandIo, UsageError } from './command.ts'
 import { withDatabase } from './database.ts'
+import { listOfTenant, noTenant } from './no-tenant.ts'
 import { formatJson, formatTable } from './table.ts'
 
 /** What each action understands beside the tenant. */
@@ -80,11 +81,8 @@ async function create(io: CommandIo, values: ClientOptions): Promise<number> {
   const proof = federation ? { federation } : { secretDays: secretDaysOption(values) }
   const created = await withDatabase(io, (db) => createClient(db, { tenant, name, access, proof }))
   if ('refused' in created) {
-    io.err(
-      created.refused === 'no tenant'
-        ? `there is no tenant named ${tenant}\n`
-        : 'another client has this federated issuer and subject already\n',
-    )
+    if (created.refused === 'no tenant') return noTenant(io, tenant)
+    io.err('another client has this federated issuer and subject already\n')
     return 1
   }
   const { clientId, secret } = created
@@ -102,7 +100,8 @@ function show(io: CommandIo, clientId: string, secret: string | undefined): void
 }
 
 async function list(io: CommandIo, tenant: string | undefined, json: boolean): Promise<number> {
-  const clients = await withDatabase(io, (db) => listClients(db, tenant))
+  const clients = await withDatabase(io, (db) => listOfTenant(db, tenant, listClients))
+  if (!clients) return noTenant(io, tenant)
   io.out(json ? formatJson(clients) : formatTable(clientHeadings, clients.map(clientRow)))
   return 0
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Kysely } from 'kysely'
-import { loadConfig } from '../config.ts'
+import { ConfigError, loadConfig, NO_DATABASE } from '../config.ts'
 import { connect } from '../db/connect.ts'
 import { startEmbeddedPostgres } from '../db/embedded.ts'
 import { migrateDatabase } from '../db/migrate.ts'
@@ -22,6 +22,8 @@ export async function withDatabase<T>(
   const config = loadConfig({ DATABASE_URL, DATABASE_URL_FILE, DATA_DIR }, (path) =>
     readFileSync(path, 'utf8'),
   )
+  if (io.env.NODE_ENV === 'production' && config.databaseUrl === undefined)
+    throw new ConfigError([NO_DATABASE])
   const log = createLogger({ level: 'silent' })
   const embedded =
     config.databaseUrl === undefined

@@ -8,9 +8,9 @@ import {
   listHolds,
 } from '../directory/deletion-holds.ts'
 import { decideDeletions } from '../provisioning/decide-deletions.ts'
-import { noTenant } from './audit-chain.ts'
 import type { CommandIo } from './command.ts'
 import { withDatabase } from './database.ts'
+import { noTenant } from './no-tenant.ts'
 import { formatJson, formatTable } from './table.ts'
 
 /** Shows the holds there are, of one tenant or of all. */

@@ -10,6 +10,7 @@ import { findTenant } from '../access/tenants.ts'
 import { parseArguments, requireOption } from './arguments.ts'
 import { type CommandIo, UsageError } from './command.ts'
 import { withDatabase } from './database.ts'
+import { noTenant } from './no-tenant.ts'
 import { formatJson, formatTable } from './table.ts'
 
 export const tenantEntraUsage = `tenant entra NAME [--json]
@@ -54,9 +55,9 @@ function guid(text: string | undefined, name: string): string {
 
 async function allow(io: CommandIo, tenant: string, issuer: EntraIssuer): Promise<number> {
   const result = await withDatabase(io, (db) => allowEntraTokens(db, tenant, issuer))
+  if (result === 'no tenant') return noTenant(io, tenant)
   if (result === 'done')
     io.out(`tenant ${tenant} accepts tokens of Entra directory ${issuer.entraTenantId}\n`)
-  else if (result === 'no tenant') io.err(noTenant(tenant))
   else io.err('another tenant accepts tokens of this directory for this audience already\n')
   return result === 'done' ? 0 : 1
 }
@@ -67,9 +68,9 @@ async function turnOff(io: CommandIo, tenant: string): Promise<number> {
     await refuseEntraTokens(db, tenant)
     return 'done'
   })
-  if (result === 'done') io.out(`tenant ${tenant} accepts no tokens that Entra issues\n`)
-  else io.err(noTenant(tenant))
-  return result === 'done' ? 0 : 1
+  if (result === 'no tenant') return noTenant(io, tenant)
+  io.out(`tenant ${tenant} accepts no tokens that Entra issues\n`)
+  return 0
 }
 
 async function show(io: CommandIo, tenant: string, json: boolean): Promise<number> {
@@ -77,10 +78,7 @@ async function show(io: CommandIo, tenant: string, json: boolean): Promise<numbe
     if ((await findTenant(db, tenant)) === undefined) return 'no tenant'
     return findEntraIssuer(db, tenant)
   })
-  if (result === 'no tenant') {
-    io.err(noTenant(tenant))
-    return 1
-  }
+  if (result === 'no tenant') return noTenant(io, tenant)
   if (json) io.out(formatJson(result ?? null))
   else if (result) io.out(formatTable(HEADINGS, [[result.entraTenantId, result.audience, result.appId]]))
   else io.out(`tenant ${tenant} accepts no tokens that Entra issues\n`)
@@ -88,5 +86,3 @@ async function show(io: CommandIo, tenant: string, json: boolean): Promise<numbe
 }
 
 const HEADINGS = ['ENTRA TENANT ID', 'AUDIENCE', 'APP ID']
-
-const noTenant = (tenant: string): string => `there is no tenant named ${tenant}\n`

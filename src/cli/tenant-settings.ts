@@ -5,6 +5,7 @@ import { createEncryptionKeys, type EncryptionKeys, SealedSecretError } from '..
 import { keyOwner } from '../tenant-campaign-manager.ts'
 import { type CommandIo, UsageError } from './command.ts'
 import { withDatabase } from './database.ts'
+import { noTenant } from './no-tenant.ts'
 import { formatJson, formatTable } from './table.ts'
 import {
   parseSettings,
@@ -119,9 +120,4 @@ function report(io: CommandIo, tenant: string, result: SettingsChange): number {
       )
       return 1
   }
-}
-
-function noTenant(io: CommandIo, tenant: string): number {
-  io.err(`there is no tenant named ${tenant}\n`)
-  return 1
 }

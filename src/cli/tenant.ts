@@ -2,6 +2,7 @@ import { createTenant, isTenantName, listTenants, setTenantServed } from '../acc
 import { parseArguments, requireOption } from './arguments.ts'
 import { type Command, type CommandIo, UsageError } from './command.ts'
 import { withDatabase } from './database.ts'
+import { noTenant } from './no-tenant.ts'
 import { formatJson, formatTable } from './table.ts'
 import { decide, isDeletionDecision, showDeletions, showHeldAccounts } from './tenant-deletions.ts'
 import { tenantEntra, tenantEntraHelp, tenantEntraUsage } from './tenant-entra.ts'
@@ -82,9 +83,9 @@ async function create(io: CommandIo, name: string): Promise<number> {
 
 async function serve(io: CommandIo, name: string, served: boolean): Promise<number> {
   const found = await withDatabase(io, (db) => setTenantServed(db, name, served))
-  if (found) io.out(`${served ? 'enabled' : 'disabled'} tenant ${name}\n`)
-  else io.err(`there is no tenant named ${name}\n`)
-  return found ? 0 : 1
+  if (!found) return noTenant(io, name)
+  io.out(`${served ? 'enabled' : 'disabled'} tenant ${name}\n`)
+  return 0
 }
 
 async function list(io: CommandIo, json: boolean): Promise<number> {

@@ -10,6 +10,7 @@ import {
 import { requireOption } from './arguments.ts'
 import { type Command, type CommandIo, UsageError } from './command.ts'
 import { withDatabase } from './database.ts'
+import { listOfTenant, noTenant } from './no-tenant.ts'
 import { formatJson, formatTable } from './table.ts'
 import {
   accessOption,
@@ -74,10 +75,7 @@ async function create(io: CommandIo, values: TokenArguments): Promise<number> {
   const days = daysOption(values)
   const options = { access: accessOption(values), environment: environmentOf(io) }
   const issued = await withDatabase(io, (db) => issueToken(db, tenant, name, days, options))
-  if (!issued) {
-    io.err(`there is no tenant named ${tenant}\n`)
-    return 1
-  }
+  if (!issued) return noTenant(io, tenant)
   if (values.json) io.out(formatJson({ ...issued, tenant, name }))
   else show(io, tenant, issued)
   return 0
@@ -90,7 +88,8 @@ function show(io: CommandIo, tenant: string, { id, token, expires }: IssuedToken
 }
 
 async function list(io: CommandIo, { tenant, json }: TokenArguments): Promise<number> {
-  const tokens = await withDatabase(io, (db) => listTokens(db, tenant))
+  const tokens = await withDatabase(io, (db) => listOfTenant(db, tenant, listTokens))
+  if (!tokens) return noTenant(io, tenant)
   io.out(json ? formatJson(tokens) : formatTable(headings, tokens.map(row)))
   return 0
 }

@@ -28,6 +28,23 @@ t.test('wrong use of token is exit status 2 and says what is wrong', async (t) =
   }
 })
 
+t.test('production has no embedded database to make a token in', async (t) => {
+  const { status, stderr } = await callCommand(['token', 'create', '--name', 'x'], {
+    NODE_ENV: 'production',
+    DATA_DIR: t.testdir(),
+  })
+  t.equal(status, 2)
+  t.match(stderr, /^DATABASE_URL: must be set with NODE_ENV=production/)
+})
+
+t.test('a list of nobody’s is no empty list', async (t) => {
+  const { env } = await setup(t)
+  for (const command of ['token', 'client']) {
+    const listed = await callCommand([command, 'list', '--tenant', 'nobody'], env)
+    t.match(listed, { status: 1, stdout: '', stderr: 'there is no tenant named nobody\n' })
+  }
+})
+
 t.test('a token lives for a year, unless told otherwise', async (t) => {
   const { json } = await setup(t)
   t.equal(lifeOf(await json('create', '--name', 'x')), 365 * DAY)
