@@ -16,6 +16,7 @@ const neededSecrets = sql`(
     select *, max(created_at) over (partition by tenant_id, client_id) as newest from oauth_client_secret
   ) secret using (tenant_id, client_id)
   where client.revoked_at is null
+    and tenant.disabled_at is null
     and (secret.created_at = newest or (secret.last_used_at > newest and secret.expires_at > now()))
 )`
 

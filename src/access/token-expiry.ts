@@ -30,6 +30,7 @@ export async function expiringTokens(db: Kysely<Database>): Promise<CredentialEx
       'scim_token.token_id as id',
       sql<number>`extract(epoch from scim_token.expires_at - now())::float8`.as('expirySeconds'),
     ])
+    .where('tenant.disabled_at', 'is', null)
     .where('scim_token.revoked_at', 'is', null)
     .where('scim_token.expires_at', '>', sql<Date>`now() - make_interval(days => ${REPORTED_AFTER_DAYS})`)
     .where(isNotReplaced)

@@ -136,6 +136,8 @@ t.test(
     t.same(await hoursLeft(), { ...always, [`default token:${replaced}`]: 24 }, 'one replaced is still used')
     await setLeft(replaced, -1)
     t.same(await hoursLeft(), always, 'until it has ended')
+    await sql`update tenant set disabled_at = now()`.execute(db)
+    t.same(await hoursLeft(), {}, 'a disabled tenant has none that anybody must renew')
   },
 )
 
