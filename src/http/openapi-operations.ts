@@ -290,6 +290,11 @@ const OTHERS: Operations = {
         headers: ['WWW-Authenticate'],
       },
       413: { description: 'The request is too large', content: json('OauthError', 'oauthError') },
+      429: {
+        description: 'Too many requests from there were refused; Retry-After says when to try again',
+        content: json('OauthError', 'oauthError'),
+        headers: ['Retry-After'],
+      },
       503: {
         description: 'The database is unavailable at the moment',
         content: json('OauthError', 'oauthError'),
