@@ -7,9 +7,8 @@ import { entraTokens } from './access/entra-tokens.ts'
 import { fetchJson, KeysUnavailable } from './access/jwks-fetch.ts'
 import { oauthAccessTokens } from './access/oauth-access.ts'
 import { createFindKeys } from './access/oauth-authenticate.ts'
-import { expiringClients } from './access/oauth-expiry.ts'
 import { createGrantAccess } from './access/oauth-tokens.ts'
-import { createExpiryWatch, expiringTokens } from './access/token-expiry.ts'
+import { createExpiryWatch } from './access/token-expiry.ts'
 import { createTokenUse } from './access/token-use.ts'
 import { createHeadLog } from './audit/head-log.ts'
 import { createRetention } from './audit/retention.ts'
@@ -21,8 +20,6 @@ import { connect } from './db/connect.ts'
 import { isRetryable, isUnavailable } from './db/errors.ts'
 import { serviceKey } from './db/service-key.ts'
 import { RetryTransaction } from './db/transaction.ts'
-import { countByStanding, countInactiveWithAccess } from './directory/accounts.ts'
-import { countHeld } from './directory/deletion-holds.ts'
 import { refoldExtensions } from './directory/refold.ts'
 import { resourceStore } from './directory/resources.ts'
 import { createCursors } from './http/cursors.ts'
@@ -37,11 +34,11 @@ import { createMetrics, type Metrics } from './metrics.ts'
 import type { ProvisioningContext } from './provisioning/context.ts'
 import { together } from './provisioning/together.ts'
 import { createNotReady } from './readiness.ts'
-import { measureBacklog } from './reconcile/backlog.ts'
 import type { Resync } from './reconcile/resync.ts'
 import type { Duty, Worker } from './reconcile/worker.ts'
 import { createResourceTypes } from './scim/resource-types.ts'
 import { createEncryptionKeys } from './sealed-secret.ts'
+import { createStoreReadings } from './store-readings.ts'
 import { checkTenantGroupName } from './tenant-group-name.ts'
 
 export interface ServiceParts {
@@ -89,21 +86,11 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
   const closing = new AbortController()
 
   const metrics: Metrics = createMetrics({
-    readStore: async () => {
-      const [backlog, accounts, inactiveWithAccess, deletionsHeld, tokens, clients] = await Promise.all([
-        measureBacklog(db),
-        countByStanding(db),
-        countInactiveWithAccess(db, config.onDeactivate),
-        countHeld(db),
-        expiringTokens(db),
-        expiringClients(db),
-      ])
-      return { ...backlog, accounts, inactiveWithAccess, deletionsHeld, credentials: [...tokens, ...clients] }
-    },
+    ...createStoreReadings({ db, onDeactivate: config.onDeactivate, monotonic: clock.monotonic }),
     circuitOpen: () => worker.circuitOpen,
     credentialsRefused: () => worker.credentialsRefused,
     tenantsUnusable: () => tenants.unusable,
-    onError: (error) => log.warn({ err: error }, 'the metrics that are read from the database are stale'),
+    onError: (error) => log.warn({ err: error }, 'the metrics that are read from the database are left out'),
   })
 
   const tenants = connectTenants({

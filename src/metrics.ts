@@ -1,4 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { AUTH_FAILURES } from './access/principal.ts'
 
 /** What is read from the store when Prometheus asks. */
 export interface StoreReadings {
@@ -6,17 +8,20 @@ export interface StoreReadings {
   readonly failing: number
   readonly oldestSeconds: number
   readonly oldestRemovalSeconds: number
-  readonly accounts: ReadonlyMap<string, number>
   readonly inactiveWithAccess: number
   readonly deletionsHeld: number
+  /** When a SCIM client last changed something; undefined: none ever did. */
+  readonly lastScimWriteSeconds: number | undefined
   readonly credentials: readonly { tenant: string; credential: string; expirySeconds: number }[]
 }
 
-const SCIM_ROUTES = '/scim/v2/'
-
 export interface MetricsOptions {
-  /** Rejects while the store cannot be asked: the gauges then keep what they last showed. */
+  /** Rejects while the store cannot be asked: what is read from it is then left out. */
   readonly readStore: () => Promise<StoreReadings>
+  /** Users by standing. Apart, because all of them have to be counted. */
+  readonly readAccounts: () => Promise<ReadonlyMap<string, number>>
+  /** How long a scrape waits for either. Below Prometheus' default limit of 10 seconds for a scrape, which must succeed all the same. */
+  readonly patienceMs?: number
   readonly circuitOpen: () => boolean
   readonly credentialsRefused: () => boolean
   readonly tenantsUnusable: () => number
@@ -29,7 +34,7 @@ export interface Metrics {
   readonly campaignManagerRequest: (operation: string, outcome: string, seconds: number) => void
   readonly roleChange: (change: 'added' | 'removed', count: number) => void
   readonly drift: (kind: string) => void
-  readonly authFailure: (reason: string) => void
+  readonly authFailure: (reason: (typeof AUTH_FAILURE_REASONS)[number]) => void
   readonly scrape: () => Promise<{ contentType: string; text: string }>
 }
 
@@ -37,10 +42,14 @@ const PREFIX = 'scim_bridge_'
 /** Seconds. Up to Entra's own limit of 60. */
 const REQUEST_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 const STANDINGS = ['awaiting', 'assigned', 'released', 'deleted']
+/** Those of the SCIM routes and of the token endpoint. */
+const AUTH_FAILURE_REASONS = [...AUTH_FAILURES, 'long_lived'] as const
 
 /** Every metric of the service, on a registry of its own. Names are part of the service's interface. */
 export function createMetrics({
   readStore,
+  readAccounts,
+  patienceMs = 4000,
   circuitOpen,
   credentialsRefused,
   tenantsUnusable,
@@ -88,6 +97,8 @@ export function createMetrics({
     labelNames: ['reason'],
     registers,
   })
+  // A counter that comes into being with a burst has no increase.
+  for (const reason of AUTH_FAILURE_REASONS) authFailures.inc({ reason }, 0)
   const drift = new Counter({
     name: `${PREFIX}drift_found_total`,
     help: 'Accounts that were found changed in Campaign Manager by somebody else',
@@ -101,6 +112,7 @@ export function createMetrics({
     registers,
   })
   const gauge = (name: string, help: string) => new Gauge({ name: `${PREFIX}${name}`, help, registers })
+  const databaseUp = gauge('database_up', '1 when this process could read the database for this scrape')
   const pending = gauge('reconcile_pending', 'Users whose account may differ from the directory')
   const oldest = gauge(
     'reconcile_oldest_pending_seconds',
@@ -112,13 +124,12 @@ export function createMetrics({
   )
   const lastScimWrite = gauge(
     'last_scim_write_timestamp_seconds',
-    'When a SCIM client last changed something through this process, or when the process started',
+    'When a SCIM client last changed something, through whichever process',
   )
   const lastCampaignManagerWrite = gauge(
     'last_campaign_manager_write_timestamp_seconds',
     'When this process last wrote to Campaign Manager with success, or when it started',
   )
-  lastScimWrite.setToCurrentTime()
   lastCampaignManagerWrite.setToCurrentTime()
   const failing = gauge(
     'reconcile_failing',
@@ -151,32 +162,45 @@ export function createMetrics({
     registers,
   })
 
-  async function refresh(): Promise<void> {
-    circuit.set(circuitOpen() ? 1 : 0)
-    credentials.set(credentialsRefused() ? 1 : 0)
-    unusable.set(tenantsUnusable())
-    const readings = await readStore()
-    pending.set(readings.pending)
-    failing.set(readings.failing)
-    oldest.set(readings.oldestSeconds)
-    oldestRemoval.set(readings.oldestRemovalSeconds)
-    inactive.set(readings.inactiveWithAccess)
-    held.set(readings.deletionsHeld)
+  const tryToRead = <T>(read: () => Promise<T>): Promise<T | undefined> =>
+    Promise.race([
+      read().catch((error: unknown) => {
+        onError(error)
+        return undefined
+      }),
+      delay(patienceMs, undefined, { ref: false }),
+    ])
+
+  function show(readings: StoreReadings | undefined): void {
+    databaseUp.set(readings === undefined ? 0 : 1)
+    for (const [each, value] of [
+      [pending, readings?.pending],
+      [failing, readings?.failing],
+      [oldest, readings?.oldestSeconds],
+      [oldestRemoval, readings?.oldestRemovalSeconds],
+      [inactive, readings?.inactiveWithAccess],
+      [held, readings?.deletionsHeld],
+      [lastScimWrite, readings?.lastScimWriteSeconds],
+    ] as const) {
+      // A value of former times would tell that all is well, or that it is as bad as it was.
+      if (value === undefined) each.remove()
+      else each.set(value)
+    }
     credentialExpiry.reset()
-    for (const { tenant, credential, expirySeconds } of readings.credentials) {
+    for (const { tenant, credential, expirySeconds } of readings?.credentials ?? []) {
       credentialExpiry.set({ tenant, credential }, expirySeconds)
     }
-    for (const standing of STANDINGS) accounts.set({ standing }, readings.accounts.get(standing) ?? 0)
+  }
+
+  function showAccounts(counts: ReadonlyMap<string, number> | undefined): void {
+    accounts.reset()
+    if (counts === undefined) return
+    for (const standing of STANDINGS) accounts.set({ standing }, counts.get(standing) ?? 0)
   }
 
   return {
-    httpRequest(method, route, status, seconds) {
-      httpRequests.observe({ method, route, status: String(status) }, seconds)
-      // An access token changes nothing, and neither does a search.
-      const isScim = route.startsWith(SCIM_ROUTES) && !route.endsWith('/.search')
-      const isWrite = isScim && !['GET', 'HEAD', 'OPTIONS'].includes(method)
-      if (isWrite && status < 300) lastScimWrite.setToCurrentTime()
-    },
+    httpRequest: (method, route, status, seconds) =>
+      httpRequests.observe({ method, route, status: String(status) }, seconds),
     reconciled(outcome, seconds) {
       reconciled.inc({ outcome })
       reconcileDuration.observe(seconds)
@@ -191,8 +215,12 @@ export function createMetrics({
     drift: (kind) => drift.inc({ kind }),
     authFailure: (reason) => authFailures.inc({ reason }),
     async scrape() {
-      // A scrape must succeed while Postgres is away: the other metrics are what explains it.
-      await refresh().catch(onError)
+      const [readings, counts] = await Promise.all([tryToRead(readStore), tryToRead(readAccounts)])
+      circuit.set(circuitOpen() ? 1 : 0)
+      credentials.set(credentialsRefused() ? 1 : 0)
+      unusable.set(tenantsUnusable())
+      show(readings)
+      showAccounts(counts)
       return { contentType: registry.contentType, text: await registry.metrics() }
     },
   }

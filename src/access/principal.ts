@@ -9,23 +9,26 @@ export interface Principal {
   readonly access: Access
 }
 
-export type AuthFailure =
-  | 'missing'
-  | 'malformed'
-  | 'unknown'
-  | 'expired'
-  | 'revoked'
-  | 'disabled'
+export const AUTH_FAILURES = [
+  'missing',
+  'malformed',
+  'unknown',
+  'expired',
+  'revoked',
+  'disabled',
   // What can be wrong with a token that somebody else signed.
-  | 'algorithm'
-  | 'key_unknown'
-  | 'signature'
-  | 'not_yet_valid'
-  | 'issuer'
-  | 'subject'
-  | 'audience'
-  | 'caller'
-  | 'token_type'
+  'algorithm',
+  'key_unknown',
+  'signature',
+  'not_yet_valid',
+  'issuer',
+  'subject',
+  'audience',
+  'caller',
+  'token_type',
+] as const
+
+export type AuthFailure = (typeof AUTH_FAILURES)[number]
 
 /** A failure names the credential only if the request has proved to have it. */
 export type Authentication =

@@ -76,10 +76,14 @@ async function append(
   await trx
     .with('entry', (db) => db.insertInto('audit_entry').values(entries))
     .updateTable('audit_head')
-    .set({ sequence, hash })
+    .set({ sequence, hash, ...(events.some(isScimWrite) && { scim_write_at: head.at }) })
     .where('tenant_id', '=', tenantId)
     .execute()
 }
+
+/** Nobody else changes users and groups. */
+const isScimWrite = ({ event }: { event: AuditEvent }): boolean =>
+  event.resourceType === 'User' || event.resourceType === 'Group'
 
 interface Head {
   readonly sequence: number

@@ -237,6 +237,11 @@ export interface AuditPlaceTable {
   hash: Buffer
 }
 
+export interface AuditHeadTable extends AuditPlaceTable {
+  /** When a SCIM client last changed a user or a group; written by the service alone. */
+  scim_write_at: ColumnType<Date | null, Date | undefined>
+}
+
 export interface AuditPersonTable {
   tenant_id: number
   user_id: string
@@ -264,7 +269,7 @@ export interface Database {
   deletion_hold: DeletionHoldTable
   audit_entry: AuditEntryTable
   audit_subject: AuditSubjectTable
-  audit_head: AuditPlaceTable
+  audit_head: AuditHeadTable
   audit_checkpoint: AuditPlaceTable
   audit_person: AuditPersonTable
 }

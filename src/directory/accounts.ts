@@ -117,7 +117,7 @@ export async function countInactiveWithAccess(
         ),
       ]),
     )
-    .where('scim_user.active', '=', false)
+    .where(sql<boolean>`not scim_user.active`)
     .where('account.campaign_manager_id', 'is not', null)
     .where('account.deletion', 'is distinct from', 'held')
     .select((eb) => eb.fn.countAll<string>().as('count'))

@@ -33,10 +33,12 @@ t.test('metrics carry the names that dashboards rely on', async (t) => {
     reconcile_oldest_pending_seconds reconcile_oldest_removal_seconds reconcile_failing last_scim_write_timestamp_seconds
     last_campaign_manager_write_timestamp_seconds campaign_manager_credentials_refused campaign_manager_request_duration_seconds
     campaign_manager_circuit_open role_changes_total accounts inactive_users_with_access drift_found_total
-    auth_failures_total credential_expiry_seconds`
+    auth_failures_total credential_expiry_seconds database_up`
   for (const name of names.split(/\s+/)) t.match(text, `# TYPE scim_bridge_${name} `, name)
   const lines = [
+    'scim_bridge_database_up 1',
     'scim_bridge_reconcile_pending 1',
+    'scim_bridge_auth_failures_total{reason="unknown"} 0',
     'scim_bridge_reconcile_total{outcome="created"} 1',
     'scim_bridge_role_changes_total{change="added"} 1',
     'scim_bridge_accounts{standing="awaiting"} 2',
