@@ -32,7 +32,7 @@ const VISIBLE_TEXT = {
 
 const BASE_URL = {
   format: 'base-url',
-  must: 'be a URL that starts with http:// or https://, without credentials, query or fragment',
+  must: 'be a URL that starts with http:// or https://, without credentials, query, fragment or wildcard',
 } as const
 
 const LONGEST_TIMER_SECONDS = 1_209_600 // two weeks: Node's timers overflow after 24 days
@@ -332,7 +332,8 @@ export const environmentName = (setting: string): string =>
 
 function isBaseUrl(text: string): boolean {
   const url = URL.parse(text)
-  if (url === null || !/^https?:$/.test(url.protocol)) return false
+  // A gateway's host may be a wildcard; nobody is reached at one.
+  if (url === null || !/^https?:$/.test(url.protocol) || url.hostname.includes('*')) return false
   return !/[?#]/.test(text) && url.username === '' && url.password === ''
 }
 

@@ -173,22 +173,27 @@ const faultyValues: readonly (readonly [name: string, value: string, fault: stri
   [
     'PUBLIC_URL',
     'ftp://a',
-    'PUBLIC_URL: must be a URL that starts with http:// or https://, without credentials, query or fragment, not "ftp://a"',
+    'PUBLIC_URL: must be a URL that starts with http:// or https://, without credentials, query, fragment or wildcard, not "ftp://a"',
   ],
   [
     'PUBLIC_URL',
     'https://a/b?c',
-    'PUBLIC_URL: must be a URL that starts with http:// or https://, without credentials, query or fragment, not "https://a/b?c"',
+    'PUBLIC_URL: must be a URL that starts with http:// or https://, without credentials, query, fragment or wildcard, not "https://a/b?c"',
   ],
   [
     'PUBLIC_URL',
     'https://a/#',
-    'PUBLIC_URL: must be a URL that starts with http:// or https://, without credentials, query or fragment, not "https://a/#"',
+    'PUBLIC_URL: must be a URL that starts with http:// or https://, without credentials, query, fragment or wildcard, not "https://a/#"',
+  ],
+  [
+    'PUBLIC_URL',
+    'https://*.example.com',
+    'PUBLIC_URL: must be a URL that starts with http:// or https://, without credentials, query, fragment or wildcard, not "https://*.example.com"',
   ],
   [
     'CAMPAIGN_MANAGER_URL',
     'campaigns',
-    'CAMPAIGN_MANAGER_URL: must be a URL that starts with http:// or https://, without credentials, query or fragment, not "campaigns"',
+    'CAMPAIGN_MANAGER_URL: must be a URL that starts with http:// or https://, without credentials, query, fragment or wildcard, not "campaigns"',
   ],
   [
     'TRUST_PROXY',
