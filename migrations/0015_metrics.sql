@@ -9,3 +9,6 @@ update audit_head set scim_write_at = greatest(
 -- For the numbers that are read for each scrape, which must not cost more where there are more users.
 create index scim_user_inactive on scim_user (tenant_id, id) where not active;
 create index account_standing on account (standing);
+
+-- Whether Campaign Manager last showed the account enabled; null: it has not been looked at since this is recorded.
+alter table account add column enabled boolean;

@@ -32,6 +32,7 @@ import { createHttpServer, createMetricsServer } from './http/server.ts'
 import type { Logger } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import type { ProvisioningContext } from './provisioning/context.ts'
+import { suspendInactive } from './provisioning/suspend-inactive.ts'
 import { together } from './provisioning/together.ts'
 import { createNotReady } from './readiness.ts'
 import type { Resync } from './reconcile/resync.ts'
@@ -120,6 +121,11 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
   for (const type of [types.user, types.group]) {
     const resources = await refoldExtensions(db, type)
     if (resources > 0) log.info({ type: type.name, resources }, 'SCHEMA_EXTENSIONS changed: searched anew')
+  }
+  if (config.reconcile) {
+    const users = await suspendInactive(db, config.onDeactivate)
+    if (users > 0)
+      log.info({ users }, 'ON_DEACTIVATE=suspend: accounts of inactive users are to be suspended')
   }
   const provisioning: ProvisioningContext = {
     db,

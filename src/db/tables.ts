@@ -93,6 +93,7 @@ export interface AccountTable {
   missing_since: ColumnType<Date | null, Date | null | undefined, Date | null>
   observed_roles: string[] | null
   foreign_roles: Defaulted<string[]>
+  enabled: ColumnType<boolean | null, boolean | null | undefined, boolean | null>
   observed_at: ColumnType<Date | null, Date | null | undefined, Date | null>
   created_at: Generated<Date>
   deletion: ColumnType<DeletionState | null, DeletionState | null | undefined, DeletionState | null>

@@ -106,6 +106,7 @@ export async function recordDisabled(
 ): Promise<void> {
   await update(trx, tenantId, userId, {
     observed_roles: [...account.roles],
+    enabled: false,
     observed_at: sql<Date>`now()`,
     email: account.email,
     external_id: account.externalId ?? null,
@@ -121,6 +122,7 @@ export interface ObservedState {
   readonly placeholders: readonly string[]
   readonly roles: readonly string[]
   readonly foreign: readonly string[]
+  readonly enabled: boolean
   readonly email: string
   readonly externalId: string | undefined
 }
@@ -138,6 +140,7 @@ export async function recordObserved(
     placeholders: [...state.placeholders],
     observed_roles: [...state.roles],
     foreign_roles: [...state.foreign],
+    enabled: state.enabled,
     observed_at: sql<Date>`now()`,
     email: state.email,
     external_id: state.externalId ?? null,
@@ -191,6 +194,7 @@ export async function recordAbsent(
     placeholders: [],
     observed_roles: null,
     foreign_roles: [],
+    enabled: null,
     observed_at: sql<Date>`now()`,
     email: null,
     external_id: null,

@@ -93,19 +93,13 @@ export async function markDeleted(
  */
 export async function countInactiveWithAccess(
   db: Kysely<Database>,
-  onDeactivate: 'ignore' | 'suspend',
+  onDeactivate: OnDeactivate,
 ): Promise<number> {
-  const { count } = await db
-    .selectFrom('account')
-    .innerJoin('scim_user', (join) =>
-      join
-        .onRef('scim_user.tenant_id', '=', 'account.tenant_id')
-        .onRef('scim_user.id', '=', 'account.user_id'),
-    )
-    .innerJoin('tenant', 'tenant.tenant_id', 'account.tenant_id')
+  const { count } = await inactive(db)
     .where((eb) =>
       eb.or([
-        eb(eb.fn.coalesce('tenant.on_deactivate', eb.val(onDeactivate)), '=', 'ignore'),
+        eb(policy(onDeactivate), '=', 'ignore'),
+        isUnsuspended,
         // Its access is to be taken away, and has not been yet.
         eb.exists(
           eb
@@ -117,13 +111,42 @@ export async function countInactiveWithAccess(
         ),
       ]),
     )
-    .where(sql<boolean>`not scim_user.active`)
-    .where('account.campaign_manager_id', 'is not', null)
-    .where('account.deletion', 'is distinct from', 'held')
     .select((eb) => eb.fn.countAll<string>().as('count'))
     .executeTakeFirstOrThrow()
   return Number(count)
 }
+
+/** Those whose account is to be suspended and is not, as far as is known. */
+export const listUnsuspended = (
+  db: Kysely<Database>,
+  onDeactivate: OnDeactivate,
+): Promise<{ tenantId: number; userId: string }[]> =>
+  inactive(db)
+    .where(policy(onDeactivate), '=', 'suspend')
+    .where(isUnsuspended)
+    .select(['account.tenant_id as tenantId', 'account.user_id as userId'])
+    .execute()
+
+type OnDeactivate = 'ignore' | 'suspend'
+
+const policy = (ofAll: OnDeactivate) => sql<OnDeactivate>`coalesce(tenant.on_deactivate, ${ofAll})`
+
+/** What is left to somebody who is in no group any more is not suspended. */
+const isUnsuspended = sql<boolean>`
+  (account.enabled is distinct from false and account.standing in ('awaiting', 'assigned'))`
+
+const inactive = (db: Kysely<Database>) =>
+  db
+    .selectFrom('account')
+    .innerJoin('scim_user', (join) =>
+      join
+        .onRef('scim_user.tenant_id', '=', 'account.tenant_id')
+        .onRef('scim_user.id', '=', 'account.user_id'),
+    )
+    .innerJoin('tenant', 'tenant.tenant_id', 'account.tenant_id')
+    .where(sql<boolean>`not scim_user.active`)
+    .where('account.campaign_manager_id', 'is not', null)
+    .where('account.deletion', 'is distinct from', 'held')
 
 export async function countByStanding(db: Kysely<Database>): Promise<Map<string, number>> {
   const rows = await db

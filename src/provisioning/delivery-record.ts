@@ -168,6 +168,7 @@ async function recordSeen(
     placeholders: placedRoles(rule),
     roles: observed.account.roles,
     foreign: rule.foreign,
+    enabled: observed.account.enabled,
     email: observed.account.email,
     externalId: observed.account.externalId,
   })

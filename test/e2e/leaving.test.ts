@@ -1,5 +1,6 @@
 import t from 'tap'
 import { startTestService, type TestService } from '../support/service.ts'
+import { until } from '../support/until.ts'
 import {
   account,
   accountsIn,
@@ -93,6 +94,35 @@ for (const dialect of Object.keys(dialects) as Dialect[]) {
     })
   })
 }
+
+t.test('ON_DEACTIVATE=suspend reaches who was deactivated before it was set', async (t) => {
+  const before = await startTestService(t, { roles })
+  const actor = entra(t, before)
+  await actor.createGroup('Agents')
+  for (const name of ['ann', 'bob', 'cid']) await actor.createUser(name)
+  await actor.add('Agents', 'ann', 'cid')
+  for (const name of ['ann', 'bob']) await actor.active(name, false)
+  await before.settle()
+  t.equal(await metric(before, 'inactive_users_with_access'), 2)
+
+  const suspend = (env: object) =>
+    startTestService(t, { beside: before, env: { ON_DEACTIVATE: 'suspend', ...env } })
+  const answering = await suspend({})
+  t.equal(await metric(answering, 'inactive_users_with_access'), 2, 'counted until it is done')
+  const reconciling = await suspend({ RECONCILE: 'on' })
+  await until('nobody who is inactive has access', async () => {
+    return (await metric(reconciling, 'inactive_users_with_access')) === 0
+  })
+  const enabled = before.sandbox.state.users().map(({ email, enabled }) => [email, enabled])
+  t.strictSame(Object.fromEntries(enabled), {
+    [emailOf('ann')]: false,
+    [emailOf('bob')]: false,
+    [emailOf('cid')]: true,
+  })
+  await reconciling.running.stop()
+  const again = await suspend({ RECONCILE: 'on' })
+  t.equal(await metric(again, 'reconcile_pending'), 0, 'a further start marks nobody')
+})
 
 t.test('ON_USER_DELETE=delete, the default: the account goes, foreign roles or not', async (t) => {
   const service = await startTestService(t, { roles })
