@@ -292,10 +292,29 @@ export const alertCases: readonly AlertCase[] = [
   {
     alert: 'ScimBridgeDown',
     severity: 'critical',
-    fires: { series: { [of('up')]: '0x10' }, at: '6m', withoutJob: true },
-    silent: {
-      series: { [of('up')]: '0x10', 'up{job="two-campaign-manager-scim", instance="b"}': '1x10' },
+    // Another release answers.
+    fires: {
+      series: {
+        [of('up')]: '0x10',
+        'up{job="two-campaign-manager-scim", namespace="scim", instance="b"}': '1x10',
+        'up{job="campaign-manager-scim", namespace="staging", instance="c"}': '1x10',
+      },
       at: '6m',
     },
+    silent: {
+      series: { [of('up')]: '0x10', [`up{${SERVICE}, instance="b"}`]: '1x10' },
+      at: '6m',
+    },
+  },
+  {
+    alert: 'ScimBridgeDown',
+    severity: 'critical',
+    // Nobody says any more where the service is.
+    fires: {
+      series: { [of('up')]: '1x5 stale', 'up{job="another-service", instance="z"}': '1x20' },
+      at: '12m',
+      withoutJob: true,
+    },
+    silent: { series: { [of('up')]: '1x5 stale 1x10' }, at: '12m' },
   },
 ]

@@ -4,7 +4,15 @@ import t, { type Test } from 'tap'
 import { type AlertCase, alertCases, type Situation } from './alert-cases.ts'
 import { combinations } from './combinations.ts'
 import { type Manifest, one, render } from './helm.ts'
-import { ALERTS_FILE, type AlertRule, alertRules, promtool, WITH_PROMETHEUS } from './promtool.ts'
+import {
+  ALERTS_FILE,
+  type AlertRule,
+  ANY_RELEASE,
+  alertRules,
+  promtool,
+  testRules,
+  WITH_PROMETHEUS,
+} from './promtool.ts'
 
 const rules = alertRules()
 const key = ({ alert, severity }: { alert: string; severity?: string | undefined }) => `${alert} ${severity}`
@@ -14,6 +22,17 @@ t.test('promtool accepts the rules', WITH_PROMETHEUS, async (t) => {
   const { status, output } = promtool('check', 'rules', ALERTS_FILE)
   t.equal(status, 0, output)
   t.match(output, `${rules.length} rules found`)
+})
+
+t.test('every rule reads the service alone, by the matcher that the chart replaces', async (t) => {
+  for (const { alert, expr } of rules) {
+    const read = [...expr.matchAll(/\b(?:up|(?:scim_bridge|process|nodejs)_\w+)\b/g)]
+    t.ok(read.length > 0, alert)
+    for (const { 0: name, index } of read) {
+      const selector = expr.slice(index + name.length)
+      t.ok(selector.startsWith(`{${ANY_RELEASE}`), `${alert}: ${name}`)
+    }
+  }
 })
 
 t.test('every alert has a situation in which it fires, and one in which it does not', async (t) => {
@@ -33,11 +52,8 @@ const situation = (
   alert_rule_test: [{ eval_time: at, alertname: alert, exp_alerts }],
 })
 
-/** One run for all of them: promtool says which one is not as expected. */
-function runPromtool(t: Test, tests: readonly unknown[]): { status: number | null; output: string } {
-  const file = { rule_files: [ALERTS_FILE], evaluation_interval: '1m', tests }
-  return promtool('test', 'rules', join(t.testdir({ 'test.yaml': JSON.stringify(file) }), 'test.yaml'))
-}
+const runPromtool = (t: Test, tests: readonly unknown[]) =>
+  testRules(t, { 'alerts.yaml': readFileSync(ALERTS_FILE, 'utf8') }, tests)
 
 t.test('every alert fires when it must, with its labels and its text', WITH_PROMETHEUS, async (t) => {
   const fires = (alertCase: AlertCase) =>

@@ -33,14 +33,14 @@ function helm(args: readonly string[]): { status: number | null; stdout: string;
 const valuesFile = (t: Test, values: Values): string =>
   join(t.testdir({ 'values.yaml': JSON.stringify(values) }), 'values.yaml')
 
-/** What `helm template` makes of the chart with these values; release and namespace are "scim". */
-export function render(t: Test, values: Values, release = 'scim'): readonly Manifest[] {
-  return manifests(renderText(t, values, release))
+/** What `helm template` makes of the chart with these values; release and namespace are "scim" unless said. */
+export function render(t: Test, values: Values, release?: string, namespace?: string): readonly Manifest[] {
+  return manifests(renderText(t, values, release, namespace))
 }
 
-export function renderText(t: Test, values: Values, release = 'scim'): string {
+export function renderText(t: Test, values: Values, release = 'scim', namespace = 'scim'): string {
   const file = valuesFile(t, values)
-  const { status, stdout, stderr } = helm(['template', release, CHART, '--namespace', 'scim', '-f', file])
+  const { status, stdout, stderr } = helm(['template', release, CHART, '--namespace', namespace, '-f', file])
   if (status !== 0) throw new Error(`the chart was refused: ${stderr}`)
   return stdout
 }

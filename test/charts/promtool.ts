@@ -1,10 +1,14 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Test } from 'tap'
 import { parse } from 'yaml'
 import { CHART } from './helm.ts'
 
 export const ALERTS_FILE = join(CHART, 'files/alerts.yaml')
+
+/** By which the file's rules know the service; a release's own take its place. */
+export const ANY_RELEASE = 'job=~"(.*-)?campaign-manager-scim"'
 
 export interface AlertRule {
   readonly alert: string
@@ -34,4 +38,15 @@ export function promtool(...args: string[]): { status: number | null; output: st
   const { error, status, stdout, stderr } = spawnSync('promtool', args, { encoding: 'utf8' })
   if (error) throw error
   return { status, output: stdout + stderr }
+}
+
+/** One run for all of these tests, with the rules of these files by name: promtool says which one is not as expected. */
+export function testRules(
+  t: Test,
+  rules: Readonly<Record<string, string>>,
+  tests: readonly unknown[],
+): { status: number | null; output: string } {
+  const file = { rule_files: Object.keys(rules), evaluation_interval: '1m', tests }
+  const folder = t.testdir({ ...rules, 'test.yaml': JSON.stringify(file) })
+  return promtool('test', 'rules', join(folder, 'test.yaml'))
 }
