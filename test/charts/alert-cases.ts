@@ -317,4 +317,20 @@ export const alertCases: readonly AlertCase[] = [
     },
     silent: { series: { [of('up')]: '1x5 stale 1x10' }, at: '12m' },
   },
+  {
+    alert: 'ScimBridgeDatabaseDown',
+    severity: 'critical',
+    fires: { series: { [of('database_up')]: '1x2 0x10', [beside('database_up')]: '0x20' }, at: '6m' },
+    silent: { series: { [of('database_up')]: '1x2 0x1 1x10', [beside('database_up')]: '0x20' }, at: '6m' },
+  },
+  {
+    alert: 'ScimBridgeDatabaseDown',
+    severity: 'warning',
+    fires: {
+      series: { [of('database_up')]: '0x10', [beside('database_up')]: '1x10' },
+      at: '6m',
+      value: '1',
+    },
+    silent: { series: { [of('database_up')]: '0x3 1x10', [beside('database_up')]: '1x20' }, at: '6m' },
+  },
 ]
