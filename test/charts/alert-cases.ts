@@ -225,17 +225,39 @@ export const alertCases: readonly AlertCase[] = [
     severity: 'warning',
     fires: {
       series: {
-        [of('last_scim_write_timestamp_seconds')]: '0x4400',
-        [of('accounts', ', standing="assigned"')]: '9x4400',
+        [of('last_scim_write_timestamp_seconds')]: `${-3 * DAY}x5`,
+        [of('accounts', ', standing="assigned"')]: '9x5',
       },
-      at: '4321m',
+      at: '1m',
       value: '3d 0h 1m 0s',
     },
     // Nobody is provisioned yet.
     silent: {
       series: {
-        [of('last_scim_write_timestamp_seconds')]: '0x4400',
-        [of('accounts', ', standing="assigned"')]: '0x4400',
+        [of('last_scim_write_timestamp_seconds')]: `${-3 * DAY}x5`,
+        [of('accounts', ', standing="assigned"')]: '0x5',
+      },
+      at: '1m',
+    },
+  },
+  {
+    alert: 'ScimBridgeClientSilent',
+    severity: 'warning',
+    // A new process every second day: it shows the last change that any of them took.
+    fires: {
+      series: {
+        [of('last_scim_write_timestamp_seconds')]: '0x2879 stale',
+        [beside('last_scim_write_timestamp_seconds')]: '_x2880 0x1600',
+        [of('accounts', ', standing="assigned"')]: '9x4400',
+      },
+      at: '4321m',
+      value: '3d 0h 1m 0s',
+    },
+    silent: {
+      series: {
+        [of('last_scim_write_timestamp_seconds')]: `0x2000 ${2000 * 60}x878 stale`,
+        [beside('last_scim_write_timestamp_seconds')]: `_x2880 ${2000 * 60}x1600`,
+        [of('accounts', ', standing="assigned"')]: '9x4400',
       },
       at: '4321m',
     },
