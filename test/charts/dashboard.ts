@@ -12,7 +12,35 @@ export interface Panel {
 
 export const dashboardText = (): string => readFileSync(join(CHART, 'files/dashboard.json'), 'utf8')
 
-export const panels = (): readonly Panel[] => (JSON.parse(dashboardText()) as { panels: Panel[] }).panels
+export interface Variable {
+  readonly name: string
+  readonly type: string
+  readonly query: string | { readonly query: string }
+  readonly allValue?: string
+  readonly current: { readonly value?: string }
+}
+
+interface Dashboard {
+  readonly panels: readonly Panel[]
+  readonly templating: { readonly list: readonly Variable[] }
+}
+
+const dashboard = (): Dashboard => JSON.parse(dashboardText()) as Dashboard
+
+export const panels = (): readonly Panel[] => dashboard().panels
+
+/** What one chooses at the top; "all" is chosen at first. */
+export const variables = (): readonly Variable[] =>
+  dashboard().templating.list.filter(({ type }) => type === 'query')
+
+/** As Grafana would, with all of every variable but those chosen, and a minute for its own interval. */
+export function filledIn(expr: string, chosen: Readonly<Record<string, string>> = {}): string {
+  const ofVariables = variables().reduce(
+    (text, { name, allValue = '' }) => text.replaceAll(`$${name}`, chosen[name] ?? allValue),
+    expr,
+  )
+  return ofVariables.replaceAll('$__rate_interval', '1m')
+}
 
 export interface PanelQuery {
   readonly title: string

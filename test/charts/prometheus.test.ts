@@ -2,9 +2,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { startTestService } from '../support/service.ts'
 import { until } from '../support/until.ts'
 import { startBusyService } from './busy-service.ts'
-import { type Panel, panelQueries, panels } from './dashboard.ts'
+import { filledIn, type Panel, panelQueries, panels, variables } from './dashboard.ts'
 import { ALERTS_FILE, alertRules, WITH_PROMETHEUS } from './promtool.ts'
 
 interface QueryAnswer {
@@ -13,13 +14,20 @@ interface QueryAnswer {
   readonly data?: { readonly result: readonly { readonly value: [number, string] }[] }
 }
 
-/** A real Prometheus that scrapes one target and evaluates the chart's rules. */
-async function startPrometheus(t: Test, metricsUrl: string) {
-  const { host } = new URL(metricsUrl)
+interface ScrapeConfig {
+  readonly job_name: string
+  readonly static_configs: readonly {
+    readonly targets: readonly string[]
+    readonly labels?: Readonly<Record<string, string>>
+  }[]
+}
+
+/** A real Prometheus that scrapes these targets and evaluates the chart's rules. */
+async function startPrometheus(t: Test, scrape_configs: readonly ScrapeConfig[]) {
   const config = {
     global: { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' },
     rule_files: [ALERTS_FILE],
-    scrape_configs: [{ job_name: 'campaign-manager-scim', static_configs: [{ targets: [host] }] }],
+    scrape_configs,
   }
   const folder = t.testdir({ 'prometheus.yml': JSON.stringify(config), data: {} })
   const child = spawn(
@@ -59,15 +67,15 @@ async function startPrometheus(t: Test, metricsUrl: string) {
   }
 }
 
-/** As Grafana would, with every job, and a minute for its own interval. */
-const filledIn = (expr: string): string => expr.replaceAll('$job', '.+').replaceAll('$__rate_interval', '1m')
-
 t.test(
   'a Prometheus scrapes the service, and every query of the dashboard returns data',
   WITH_PROMETHEUS,
   async (t) => {
     const service = await startBusyService(t)
-    const prometheus = await startPrometheus(t, service.metricsUrl)
+    const { host } = new URL(service.metricsUrl)
+    const prometheus = await startPrometheus(t, [
+      { job_name: 'campaign-manager-scim', static_configs: [{ targets: [host] }] },
+    ])
 
     await until(
       'the service is scraped',
@@ -103,6 +111,72 @@ t.test(
         .map(({ alert }) => `${alert} ok `)
         .sort(),
     )
+  },
+)
+
+t.test(
+  'the dashboard counts the service alone, and each namespace and job that is chosen',
+  WITH_PROMETHEUS,
+  async (t) => {
+    const service = await startTestService(t, { env: { METRICS_PORT: '0' } })
+    const { host } = new URL(`${service.running.urls.metrics}`)
+    const targets = [host]
+    const prometheus = await startPrometheus(t, [
+      // As in Kubernetes, two of one name and one of another; then one without Kubernetes, and what else there is.
+      {
+        job_name: 'campaign-manager-scim',
+        static_configs: ['sales', 'marketing'].map((namespace) => ({ targets, labels: { namespace } })),
+      },
+      {
+        job_name: 'crm-campaign-manager-scim',
+        static_configs: [{ targets, labels: { namespace: 'sales' } }, { targets }],
+      },
+      { job_name: 'prometheus', static_configs: [{ targets }] },
+      { job_name: 'campaign-manager', static_configs: [{ targets, labels: { namespace: 'sales' } }] },
+    ])
+    const value = async (expr: string): Promise<string | undefined> =>
+      (await prometheus.query(expr)).data?.result[0]?.value[1]
+    await until('everything is scraped', async () => (await value('sum(up)')) === '6')
+
+    const [processes] = panelQueries().filter(({ title }) => title === 'Processes')
+    const count = (chosen: Readonly<Record<string, string>>) => value(filledIn(processes?.expr ?? '', chosen))
+    t.equal(await count({}), '4', 'all')
+    t.equal(await count({ namespace: 'sales' }), '2')
+    t.equal(await count({ namespace: 'sales', job: 'campaign-manager-scim' }), '1')
+    t.equal(await count({ job: 'crm-campaign-manager-scim' }), '2')
+
+    // label_values(SELECTOR, LABEL) is what Grafana asks Prometheus for.
+    const choices = async (name: string, chosen: Readonly<Record<string, string>> = {}) => {
+      const { query } = variables().find((each) => each.name === name) ?? {}
+      const text = typeof query === 'object' ? query.query : ''
+      const [, selector = '', label] = /^label_values\((.*), (\w+)\)$/.exec(text) ?? []
+      const match = encodeURIComponent(filledIn(selector, chosen))
+      return (await prometheus.get<{ data: string[] }>(`label/${label}/values?match[]=${match}`)).data
+    }
+    t.same(await choices('namespace'), ['marketing', 'sales'])
+    t.same(await choices('job', { namespace: 'marketing' }), ['campaign-manager-scim'])
+    t.ok((await choices('job')).includes('crm-campaign-manager-scim'))
+  },
+)
+
+t.test(
+  'every query of the dashboard goes by what is chosen at its top, and all is chosen at first',
+  async (t) => {
+    t.same(
+      variables().map(({ name, current }) => [name, current.value]),
+      [
+        ['namespace', '$__all'],
+        ['job', '$__all'],
+      ],
+    )
+    for (const { title, expr } of panelQueries()) {
+      const read = [...expr.matchAll(/\b(?:up|(?:scim_bridge|process|nodejs)_\w+)\b/g)]
+      t.ok(read.length > 0, title)
+      for (const { 0: name, index } of read) {
+        const selector = expr.slice(index + name.length)
+        t.ok(selector.startsWith('{namespace=~"$namespace", job=~"$job"'), `${title}: ${name}`)
+      }
+    }
   },
 )
 
