@@ -180,6 +180,27 @@ t.test(
   },
 )
 
+t.test('the dashboard begins with what is healthy, the database among it', async (t) => {
+  const [line = [], next = []] = ['Is it healthy?', 'Is it behind?'].map((row) =>
+    panels().filter(({ title }) => title === row),
+  )
+  const healthy = panels().filter(
+    ({ type, gridPos: { y } }) =>
+      type === 'stat' && y > (line[0]?.gridPos.y ?? 0) && y < (next[0]?.gridPos.y ?? 0),
+  )
+  t.same(
+    healthy.map(({ title }) => title),
+    [
+      'Processes',
+      'Database',
+      'Campaign Manager',
+      'API key',
+      'SCIM server errors',
+      'Next credential expires in',
+    ],
+  )
+})
+
 t.test('the dashboard answers three questions, and no panel lies on another', async (t) => {
   const rows = panels().filter(({ type }) => type === 'row')
   t.same(
