@@ -7,6 +7,11 @@ export interface Panel {
   readonly type: string
   readonly title: string
   readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number }
+  readonly fieldConfig?: {
+    readonly defaults: {
+      readonly mappings?: readonly { readonly options: Readonly<Record<string, { readonly text: string }>> }[]
+    }
+  }
   readonly targets?: readonly { readonly expr: string; readonly legendFormat: string }[]
 }
 

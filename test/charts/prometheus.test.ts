@@ -6,7 +6,7 @@ import { startTestService } from '../support/service.ts'
 import { until } from '../support/until.ts'
 import { startBusyService } from './busy-service.ts'
 import { filledIn, type Panel, panelQueries, panels, variables } from './dashboard.ts'
-import { ALERTS_FILE, alertRules, WITH_PROMETHEUS } from './promtool.ts'
+import { ALERTS_FILE, alertRules, testRules, WITH_PROMETHEUS } from './promtool.ts'
 
 interface QueryAnswer {
   readonly status: string
@@ -199,6 +199,29 @@ t.test('the dashboard begins with what is healthy, the database among it', async
       'Next credential expires in',
     ],
   )
+})
+
+t.test('the dashboard says whether all, some or none reach the database', WITH_PROMETHEUS, async (t) => {
+  const database = panels().find(({ title }) => title === 'Database')
+  const [{ expr = '' } = {}] = database?.targets ?? []
+  const texts = database?.fieldConfig?.defaults.mappings?.[0]?.options ?? {}
+  const shown = (text: string, ...processes: readonly number[]) => {
+    const [value] = Object.entries(texts).find(([, option]) => option.text === text) ?? []
+    return {
+      name: text,
+      interval: '1m',
+      input_series: processes.map((up, instance) => ({
+        series: `scim_bridge_database_up{job="campaign-manager-scim", instance="${instance}"}`,
+        values: `${up}x5`,
+      })),
+      promql_expr_test: [
+        { expr: filledIn(expr), eval_time: '1m', exp_samples: [{ labels: '{}', value: Number(value) }] },
+      ],
+    }
+  }
+  const situations = [shown('away', 0, 0), shown('away for some', 0, 1), shown('reached', 1, 1)]
+  const { status, output } = testRules(t, {}, situations)
+  t.equal(status, 0, output)
 })
 
 t.test('the dashboard answers three questions, and no panel lies on another', async (t) => {
