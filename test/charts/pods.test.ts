@@ -192,6 +192,10 @@ t.test('migration: a hook before installation and upgrade, after what it needs',
   const without = render(t, combinations['without NetworkPolicy, budget, migration and account'])
   t.same(Object.keys(workloads(without)), ['api'])
 
+  const given = render(t, { ...smallest, serviceAccount: { create: false, name: 'shared' } })
+  t.equal(workload(given, 'migration').pod.serviceAccountName, 'shared')
+  t.notOk(given.some(({ kind }) => kind === 'ServiceAccount'))
+
   const owned = workloads(render(t, combinations['tables that another role owns']))
   const urlOf = (component: string) => {
     const volume = owned[component]?.pod.volumes?.find(({ name }) => name === 'secrets')

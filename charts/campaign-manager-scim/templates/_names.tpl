@@ -20,6 +20,15 @@
 {{- default $own .Values.serviceAccount.name -}}
 {{- end -}}
 
+{{- /* The service's own account is no hook, and does not exist yet when the migration is installed. */ -}}
+{{- define "campaign-manager-scim.migrationServiceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{ include "campaign-manager-scim.fullname" . }}-migration
+{{- else -}}
+{{ include "campaign-manager-scim.serviceAccountName" . }}
+{{- end -}}
+{{- end -}}
+
 {{- define "campaign-manager-scim.image" -}}
 {{- with .Values.image -}}
 {{- .repository -}}
