@@ -141,6 +141,11 @@ t.test('the public address is that of the Ingress or the route, unless values sa
   t.equal(publicUrl(combinations['an HTTPRoute with a prefix']), 'https://gateway.example.com/provisioning')
   const route = { enabled: true, parentRefs: [{ name: 'public' }], hostnames: ['route.example.com'] }
   t.equal(publicUrl({ ...smallest, httpRoute: route }), 'https://route.example.com')
+  const wildcard = { enabled: true, hosts: ['*.example.com'], tlsSecret: 'scim-tls' }
+  t.equal(publicUrl({ ...smallest, ingress: wildcard }), undefined)
+  const hosts = ['*.example.com', 'scim.example.org', 'scim.example.net']
+  t.equal(publicUrl({ ...smallest, ingress: { ...wildcard, hosts } }), 'https://scim.example.org')
+  t.equal(publicUrl({ ...smallest, ingress: wildcard, httpRoute: route }), 'https://route.example.com')
 })
 
 t.test('attributes of their own reach the service, and restart it when they change', async (t) => {
@@ -197,6 +202,11 @@ t.test('the notes warn of what Entra cannot reach', async (t) => {
   t.notMatch(sandbox, 'kubectl get secret', 'there is no Secret with a token')
   const plain = { ...smallest, settings: { ...smallest.settings, publicUrl: 'http://scim.example.com' } }
   t.match(notes(t, plain), 'WARNING: http://scim.example.com is not HTTPS')
+  const wildcard = { enabled: true, hosts: ['*.example.com'], tlsSecret: 'scim-tls' }
+  const anyHost = notes(t, { ...smallest, ingress: wildcard })
+  t.match(anyHost, 'https://<your host>/scim/v2?aadOptscim062020')
+  t.match(anyHost, 'WARNING: nothing here says at which address')
+  t.notMatch(anyHost, '*')
   const withoutTls = { ...smallest, ingress: { enabled: true, hosts: ['scim.example.com'] } }
   t.match(notes(t, withoutTls), 'WARNING: the Ingress has no ingress.tlsSecret.')
 })

@@ -61,13 +61,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ include "campaign-manager-scim.commonLabels" . }}
 {{- end -}}
 
-{{- /* The address that Entra calls, without /scim/v2; empty when nothing here says it. */ -}}
+{{- /* The address that Entra calls, without /scim/v2; empty when nothing here says it: a host with a wildcard is none. */ -}}
 {{- define "campaign-manager-scim.publicUrl" -}}
+{{- $hosts := list -}}
+{{- if .Values.ingress.enabled }}{{ $hosts = concat $hosts (.Values.ingress.hosts | default list) }}{{ end -}}
+{{- if .Values.httpRoute.enabled }}{{ $hosts = concat $hosts (.Values.httpRoute.hostnames | default list) }}{{ end -}}
+{{- $host := "" -}}
+{{- range $hosts -}}
+{{- if not (or $host (hasPrefix "*" .)) }}{{ $host = . }}{{ end -}}
+{{- end -}}
 {{- if .Values.settings.publicUrl -}}
 {{- .Values.settings.publicUrl | trimSuffix "/" | trimSuffix "/scim/v2" -}}
-{{- else if and .Values.ingress.enabled .Values.ingress.hosts -}}
-https://{{ first .Values.ingress.hosts }}
-{{- else if and .Values.httpRoute.enabled .Values.httpRoute.hostnames -}}
-https://{{ first .Values.httpRoute.hostnames }}
+{{- else if $host -}}
+https://{{ $host }}
 {{- end -}}
 {{- end -}}
