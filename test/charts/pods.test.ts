@@ -206,6 +206,24 @@ t.test('migration: a hook before installation and upgrade, after what it needs',
   t.match(urlOf('api'), { name: 'database', items: [{ key: 'DATABASE_URL' }] })
 })
 
+t.test('labels: of equal ones the most specific wins, and none is there twice', async (t) => {
+  const common = { team: 'common', release: 'common', 'helm.sh/chart': 'common', empty: 'common' }
+  const specific = { team: 'specific', release: 'specific', empty: '' }
+  const values = { ...combinations.split, commonLabels: common, podLabels: specific }
+  const monitors = [
+    { serviceMonitor: { enabled: true, labels: specific } },
+    { podMonitor: { enabled: true, labels: specific } },
+  ]
+  for (const monitor of monitors) {
+    const objects = render(t, { ...values, ...monitor })
+    for (const { labels } of Object.values(workloads(objects))) t.match(labels, { ...common, ...specific })
+    for (const { kind, metadata } of objects) {
+      t.match(metadata.labels, kind.endsWith('Monitor') ? { ...common, ...specific } : common, kind)
+    }
+  }
+  t.equal(workload(render(t, smallest, '123'), 'api').labels['app.kubernetes.io/instance'], '123')
+})
+
 t.test('extras: reach every pod', async (t) => {
   const values = combinations['extras everywhere']
   const objects = render(t, values)

@@ -62,6 +62,10 @@ const wrong: Readonly<Record<string, { values: Values; says: string | RegExp }>>
     values: { ...smallest, podLabels: { 'app.kubernetes.io/component': 'web' } },
     says: 'podLabels: must not set app.kubernetes.io/component, by which the pods are found',
   },
+  'a label that hides the pods, of every object': {
+    values: { ...smallest, commonLabels: { 'app.kubernetes.io/name': 'web' } },
+    says: 'commonLabels: must not set app.kubernetes.io/name, by which the pods are found',
+  },
   "annotations of somebody else's account": {
     values: { ...smallest, serviceAccount: { create: false, annotations: { a: 'b' } } },
     says: 'serviceAccount.annotations: have no effect',

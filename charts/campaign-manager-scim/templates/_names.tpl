@@ -38,27 +38,36 @@
 
 {{- /* What the pods of the service have in common; those of the migration have another name. */ -}}
 {{- define "campaign-manager-scim.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "campaign-manager-scim.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "campaign-manager-scim.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "campaign-manager-scim.migrationSelectorLabels" -}}
 app.kubernetes.io/name: {{ include "campaign-manager-scim.name" . }}-migration
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "campaign-manager-scim.commonLabels" -}}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- end -}}
+
+{{- /* Labels as text, those that values say added. Arguments: the labels as text, and dictionaries, of which the later wins. */ -}}
+{{- define "campaign-manager-scim.withLabels" -}}
+{{- $labels := first . | fromYaml -}}
+{{- range rest . }}{{ range $label, $value := . }}{{ $_ := set $labels $label $value }}{{ end }}{{ end -}}
+{{- toYaml $labels -}}
 {{- end -}}
 
 {{- define "campaign-manager-scim.labels" -}}
-{{ include "campaign-manager-scim.selectorLabels" . }}
-{{ include "campaign-manager-scim.commonLabels" . }}
+{{- $own := print (include "campaign-manager-scim.selectorLabels" .) "\n" (include "campaign-manager-scim.commonLabels" .) -}}
+{{- include "campaign-manager-scim.withLabels" (list $own .Values.commonLabels) -}}
+{{- end -}}
+
+{{- define "campaign-manager-scim.migrationLabels" -}}
+{{- $own := print (include "campaign-manager-scim.migrationSelectorLabels" .) "\n" (include "campaign-manager-scim.commonLabels" .) -}}
+{{- include "campaign-manager-scim.withLabels" (list $own .Values.commonLabels (dict "app.kubernetes.io/component" "migration")) -}}
 {{- end -}}
 
 {{- /* The address that Entra calls, without /scim/v2; empty when nothing here says it: a host with a wildcard is none. */ -}}

@@ -89,11 +89,8 @@ volumes:
 {{- define "campaign-manager-scim.podMetadata" -}}
 {{- $root := .root -}}
 labels:
-  {{- include "campaign-manager-scim.labels" $root | nindent 2 }}
+  {{- include "campaign-manager-scim.withLabels" (list (include "campaign-manager-scim.labels" $root) $root.Values.podLabels) | nindent 2 }}
   app.kubernetes.io/component: {{ .component }}
-  {{- with $root.Values.podLabels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
 {{- $annotations := $root.Values.podAnnotations -}}
 {{- if $root.Values.schemaExtensions.declarations -}}
 {{- $annotations = merge (dict "checksum/schema-extensions" ($root.Values.schemaExtensions.declarations | toJson | sha256sum)) $annotations -}}

@@ -60,9 +60,11 @@
 {{- fail (printf "extraVolumes: the name %s is the chart's own" .name) -}}
 {{- end -}}
 {{- end -}}
-{{- range $label := keys $values.podLabels -}}
+{{- range $name := list "commonLabels" "podLabels" -}}
+{{- range $label, $_ := get $values $name -}}
 {{- if has $label (list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component") -}}
-{{- fail (printf "podLabels: must not set %s, by which the pods are found" $label) -}}
+{{- fail (printf "%s: must not set %s, by which the pods are found" $name $label) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- if and (not $values.serviceAccount.create) $values.serviceAccount.annotations -}}
