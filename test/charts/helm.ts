@@ -45,7 +45,7 @@ export function renderText(t: Test, values: Values, release = 'scim', namespace 
   return stdout
 }
 
-function manifests(text: string): Manifest[] {
+export function manifests(text: string): Manifest[] {
   return parseAllDocuments(text).flatMap((document) => {
     const [fault] = [...document.errors, ...document.warnings]
     if (fault) throw fault

@@ -160,6 +160,11 @@ const wrong: Readonly<Record<string, { values: Values; says: string | RegExp }>>
     says: /reconciler.*autoscaling/,
   },
   'no pods': { values: { ...smallest, api: { replicas: 0 } }, says: /replicas/ },
+  'null in place of a number': { values: { ...smallest, api: { replicas: null } }, says: /api.*replicas/s },
+  'null in place of everything about something': {
+    values: { ...smallest, ingress: null },
+    says: /missing.*ingress|ingress is required/i,
+  },
   'a call longer than a lease': {
     values: { ...smallest, settings: { ...settings, campaignManagerTimeoutMs: 60_000 } },
     says: /campaignManagerTimeoutMs/,

@@ -53,18 +53,17 @@ databaseUrl campaignManagerToken encryptionKey otelExporterOtlpHeaders scimToken
       {{- end }}
 {{- end -}}
 
-{{- /* Numbers by way of JSON: a template would write a million as 1e+06. */ -}}
+{{- /* Nothing for null, and numbers by way of JSON: a template would write a million as 1e+06. */ -}}
 {{- define "campaign-manager-scim.settingText" -}}
-{{- if kindIs "slice" . -}}{{ join "," . }}{{- else if kindIs "string" . -}}{{ . }}{{- else -}}{{ toJson . }}{{- end -}}
+{{- if kindIs "slice" . -}}{{ join "," . }}{{- else if kindIs "string" . -}}{{ . }}{{- else if not (kindIs "invalid" .) -}}{{ toJson . }}{{- end -}}
 {{- end -}}
 
 {{- define "campaign-manager-scim.settingsEnvironment" -}}
 {{- $settings := merge (dict "publicUrl" (include "campaign-manager-scim.publicUrl" .)) (omit .Values.settings "publicUrl") -}}
 {{- range $key, $value := $settings }}
-{{- $text := kindIs "invalid" $value | ternary "" (include "campaign-manager-scim.settingText" $value) }}
-{{- if $text }}
+{{- with include "campaign-manager-scim.settingText" $value }}
 - name: {{ include "campaign-manager-scim.variable" $key }}
-  value: {{ $text | quote }}
+  value: {{ . | quote }}
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -96,7 +95,7 @@ databaseUrl campaignManagerToken encryptionKey otelExporterOtlpHeaders scimToken
 {{- if .declarations -}}
 {{ include "campaign-manager-scim.fullname" $ }}-schema-extensions
 {{- else -}}
-{{ .existingConfigMap }}
+{{ .existingConfigMap | default "" }}
 {{- end -}}
 {{- end -}}
 {{- end -}}

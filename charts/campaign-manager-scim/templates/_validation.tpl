@@ -61,7 +61,7 @@
 {{- end -}}
 {{- end -}}
 {{- range $name := list "commonLabels" "podLabels" -}}
-{{- range $label, $_ := get $values $name -}}
+{{- range $label, $_ := get $values $name | default dict -}}
 {{- if has $label (list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component") -}}
 {{- fail (printf "%s: must not set %s, by which the pods are found" $name $label) -}}
 {{- end -}}
@@ -109,7 +109,7 @@
 {{- if not (or $scaling.targetCPUUtilizationPercentage $scaling.targetMemoryUtilizationPercentage) -}}
 {{- fail "api.autoscaling: needs targetCPUUtilizationPercentage or targetMemoryUtilizationPercentage" -}}
 {{- end -}}
-{{- $requests := dig "requests" (dict) $values.api.resources -}}
+{{- $requests := dig "requests" (dict) ($values.api.resources | default dict) -}}
 {{- range $resource, $percent := dict "cpu" $scaling.targetCPUUtilizationPercentage "memory" $scaling.targetMemoryUtilizationPercentage -}}
 {{- if and $percent (not (hasKey $requests $resource)) -}}
 {{- fail (printf "api.resources.requests.%s: must be set, because api.autoscaling is a percentage of it" $resource) -}}
@@ -126,8 +126,8 @@
 {{- define "campaign-manager-scim.validateBudget" -}}
 {{- $path := printf "%s.podDisruptionBudget" .part -}}
 {{- if .budget.enabled -}}
-{{- $stay := toString .budget.minAvailable -}}
-{{- $go := toString .budget.maxUnavailable -}}
+{{- $stay := include "campaign-manager-scim.settingText" .budget.minAvailable -}}
+{{- $go := include "campaign-manager-scim.settingText" .budget.maxUnavailable -}}
 {{- if and (ne $stay "") (ne $go "") -}}
 {{- fail (printf "%s: minAvailable and maxUnavailable are mutually exclusive; set the other one to ''" $path) -}}
 {{- end -}}
