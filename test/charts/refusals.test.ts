@@ -128,6 +128,24 @@ const wrong: Readonly<Record<string, { values: Values; says: string | RegExp }>>
     },
     says: 'api.podDisruptionBudget: no pod of 2 could ever be evicted',
   },
+  'a percentage that keeps the only pod': {
+    values: {
+      ...smallest,
+      api: { replicas: 1, podDisruptionBudget: { minAvailable: '50%', maxUnavailable: '' } },
+    },
+    says: 'api.podDisruptionBudget: no pod of 1 could ever be evicted',
+  },
+  'a percentage that keeps all pods, rounded up': {
+    values: {
+      ...smallest,
+      api: { replicas: 3, podDisruptionBudget: { minAvailable: '75%', maxUnavailable: '' } },
+    },
+    says: 'api.podDisruptionBudget: no pod of 3 could ever be evicted',
+  },
+  'no percent': {
+    values: { ...smallest, api: { podDisruptionBudget: { maxUnavailable: '00%' } } },
+    says: 'api.podDisruptionBudget: no pod of 2 could ever be evicted',
+  },
   'a budget of nothing': {
     values: { ...smallest, mode: 'split', reconciler: { podDisruptionBudget: { maxUnavailable: 0 } } },
     says: 'reconciler.podDisruptionBudget: no pod of 2 could ever be evicted',
@@ -164,6 +182,10 @@ const wrong: Readonly<Record<string, { values: Values; says: string | RegExp }>>
   'null in place of everything about something': {
     values: { ...smallest, ingress: null },
     says: /missing.*ingress|ingress is required/i,
+  },
+  'more than all pods': {
+    values: { ...smallest, api: { podDisruptionBudget: { maxUnavailable: '101%' } } },
+    says: /maxUnavailable/,
   },
   'a call longer than a lease': {
     values: { ...smallest, settings: { ...settings, campaignManagerTimeoutMs: 60_000 } },

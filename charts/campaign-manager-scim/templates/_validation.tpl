@@ -134,7 +134,12 @@
 {{- if and (eq $stay "") (eq $go "") -}}
 {{- fail (printf "%s: needs minAvailable or maxUnavailable" $path) -}}
 {{- end -}}
-{{- if or (has $go (list "0" "0%")) (eq $stay "100%") (and (regexMatch "^[0-9]+$" $stay) (ge (int $stay) (int .fewest))) -}}
+{{- $kept := trimSuffix "%" $stay | default "0" | atoi -}}
+{{- if hasSuffix "%" $stay -}}
+{{- /* Kubernetes rounds up. */ -}}
+{{- $kept = div (add (mul $kept .fewest) 99) 100 -}}
+{{- end -}}
+{{- if or (regexMatch "^0+%?$" $go) (ge (int $kept) (int .fewest)) -}}
 {{- fail (printf "%s: no pod of %d could ever be evicted, so no node could be drained; allow one, or disable it" $path (int .fewest)) -}}
 {{- end -}}
 {{- end -}}
