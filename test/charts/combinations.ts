@@ -239,8 +239,12 @@ export const combinations = {
     serviceMonitor: { enabled: true },
     schemaExtensions: { declarations: [] },
   },
-  "OpenShift's own user ids": {
+  "OpenShift's own user ids and DNS": {
     ...smallest,
     podSecurityContext: { runAsUser: null, runAsGroup: null, fsGroup: null },
+    networkPolicy: {
+      dnsPeers: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'openshift-dns' } } }],
+      dnsPorts: [5353],
+    },
   },
 } satisfies Record<string, Values>

@@ -39,7 +39,7 @@ t.test('security: nobody is root, nothing is writable but /tmp, no token of Kube
 })
 
 t.test("security: OpenShift's user ids can be left to it", async (t) => {
-  const { pod } = workload(render(t, combinations["OpenShift's own user ids"]), 'api')
+  const { pod } = workload(render(t, combinations["OpenShift's own user ids and DNS"]), 'api')
   t.same(Object.keys(pod.securityContext ?? {}).sort(), [
     'fsGroupChangePolicy',
     'runAsNonRoot',

@@ -103,6 +103,21 @@ t.test('network: narrowed to what values say', async (t) => {
   ])
 })
 
+t.test('network: DNS may listen on another port than its Service', async (t) => {
+  const values = combinations["OpenShift's own user ids and DNS"]
+  const objects = render(t, values)
+  for (const suffix of ['scim-campaign-manager-scim', '-migration']) {
+    const [dns] = one<INetworkPolicy>(objects, 'NetworkPolicy', suffix).spec?.egress ?? []
+    t.same(dns, {
+      to: values.networkPolicy.dnsPeers,
+      ports: [
+        { protocol: 'UDP', port: 5353 },
+        { protocol: 'TCP', port: 5353 },
+      ],
+    })
+  }
+})
+
 t.test("network: ports are those of the settings' URLs", async (t) => {
   const ports = (campaignManagerUrl: string) => {
     const policy = one<INetworkPolicy>(

@@ -187,6 +187,7 @@ const wrong: Readonly<Record<string, { values: Values; says: string | RegExp }>>
     values: { ...smallest, api: { podDisruptionBudget: { maxUnavailable: '101%' } } },
     says: /maxUnavailable/,
   },
+  'DNS on any port': { values: { ...smallest, networkPolicy: { dnsPorts: [] } }, says: /dnsPorts/ },
   'a call longer than a lease': {
     values: { ...smallest, settings: { ...settings, campaignManagerTimeoutMs: 60_000 } },
     says: /campaignManagerTimeoutMs/,

@@ -31,8 +31,10 @@
 - to:
     {{- toYaml $policy.dnsPeers | nindent 4 }}
   ports:
-    - { protocol: UDP, port: 53 }
-    - { protocol: TCP, port: 53 }
+    {{- range $policy.dnsPorts }}
+    - { protocol: UDP, port: {{ int . }} }
+    - { protocol: TCP, port: {{ int . }} }
+    {{- end }}
 {{ include "campaign-manager-scim.destination" $policy.postgres }}
 {{- if ne .component "migration" }}
 {{- if $settings.campaignManagerUrl }}
