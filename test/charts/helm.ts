@@ -17,7 +17,7 @@ export interface Manifest {
   }
 }
 
-function helm(args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
+export function helm(args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
   const ended = spawnSync('helm', args, { encoding: 'utf8', maxBuffer: 64 * 1024 * 1024 })
   if (ended.error) {
     throw new Error(

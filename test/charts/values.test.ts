@@ -2,7 +2,7 @@ import t from 'tap'
 import { parse } from 'yaml'
 import { loadConfig } from '../../src/config.ts'
 import { combinations, smallest } from './combinations.ts'
-import { notes, render } from './helm.ts'
+import { CHART, helm, manifests, notes, render } from './helm.ts'
 import { documentedValues, readChart, withTable } from './values-table.ts'
 import { configOf, environment, workload } from './workload.ts'
 
@@ -44,7 +44,8 @@ t.test('the schema knows every value and no other, and is closed wherever it lis
   const compare = (schema: Schema, tree: Tree, path: string): void => {
     const { properties, additionalProperties } = resolve(schema)
     if (!properties) return
-    const keys = Object.keys(properties).filter((key) => !['global', 'claims'].includes(key))
+    const others = path === '' ? ['global', 'enabled'] : ['claims']
+    const keys = Object.keys(properties).filter((key) => !others.includes(key))
     t.same(keys.sort(), Object.keys(tree).sort(), path || 'root')
     t.equal(additionalProperties, false, `${path || 'root'} is closed`)
     for (const [key, value] of Object.entries(tree)) {
@@ -160,6 +161,25 @@ t.test('attributes of their own reach the service, and restart it when they chan
   const other = { ...own, schemaExtensions: { declarations: [{ ...declaration, required: true }] } }
   t.match(checksum(own), /^[0-9a-f]{64}$/)
   t.not(checksum(own), checksum(other))
+})
+
+t.test('another chart can depend on it, under a condition', async (t) => {
+  const kinds = (enabled: boolean) => {
+    const dependency = {
+      name: 'campaign-manager-scim',
+      version: '*',
+      condition: 'campaign-manager-scim.enabled',
+    }
+    const umbrella = { apiVersion: 'v2', name: 'umbrella', version: '1.0.0', dependencies: [dependency] }
+    const chart = t.testdir({
+      'Chart.yaml': JSON.stringify(umbrella),
+      charts: { 'campaign-manager-scim': t.fixture('symlink', CHART) },
+      'values.yaml': JSON.stringify({ 'campaign-manager-scim': { ...smallest, enabled } }),
+    })
+    return manifests(helm(['template', 'scim', chart]).stdout).map(({ kind }) => kind)
+  }
+  t.ok(kinds(true).includes('Deployment'))
+  t.same(kinds(false), [])
 })
 
 t.test("version and the service's version are one", async (t) => {
