@@ -131,7 +131,7 @@ t.test('probes: each asks for something that its process serves', async (t) => {
 
 t.test('commands: what the containers run is there', async (t) => {
   for (const { container } of Object.values(workloads(render(t, combinations.split)))) {
-    t.same(container.command, ['node', 'src/main.ts'])
+    t.same(container.command, ['node', '--disable-proto=delete', 'src/main.ts'], 'whatever NODE_OPTIONS is')
     const { status, stdout } = await callCommand([...(container.args ?? []), '--help'])
     t.equal(status, 0)
     t.ok(stdout.includes(`Usage: ${container.args?.[0]}`))

@@ -33,7 +33,8 @@ containers:
   - name: campaign-manager-scim
     image: {{ include "campaign-manager-scim.image" $root | quote }}
     imagePullPolicy: {{ $values.image.pullPolicy }}
-    command: [node, src/main.ts]
+    # Not by NODE_OPTIONS alone, as in the image: extraEnv may set another one.
+    command: [node, --disable-proto=delete, src/main.ts]
     args: [{{ $service | ternary "serve" "migrate" }}]
     {{- with $values.securityContext }}
     securityContext:
