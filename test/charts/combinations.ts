@@ -228,6 +228,7 @@ export const combinations = {
     ],
     serviceAccount: { annotations: { 'eks.amazonaws.com/role-arn': 'arn:aws:iam::1:role/scim' } },
     service: { type: 'LoadBalancer', port: 8443, annotations: { internal: 'true' } },
+    networkPolicy: { gatewayPeers: [{ ipBlock: { cidr: '10.1.0.0/16' } }] },
     ports: { http: 3000, metrics: 3001 },
     listenAddress: '::',
     fullnameOverride: 'provisioning',

@@ -90,6 +90,10 @@ const wrong: Readonly<Record<string, { values: Values; says: string | RegExp }>>
     values: { ...smallest, networkPolicy: { gatewayPeers: [] } },
     says: 'networkPolicy.gatewayPeers: name who may reach the HTTP port',
   },
+  'a load balancer for pods alone': {
+    values: { ...smallest, service: { type: 'LoadBalancer' } },
+    says: 'networkPolicy.gatewayPeers: service.type=LoadBalancer is for callers outside the cluster',
+  },
   'DNS anywhere': {
     values: { ...smallest, networkPolicy: { dnsPeers: [] } },
     says: 'networkPolicy.dnsPeers: say where DNS is',

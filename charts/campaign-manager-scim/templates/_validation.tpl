@@ -90,6 +90,11 @@
 {{- if not $values.networkPolicy.gatewayPeers -}}
 {{- fail "networkPolicy.gatewayPeers: name who may reach the HTTP port, or nobody can" -}}
 {{- end -}}
+{{- $addresses := false -}}
+{{- range $values.networkPolicy.gatewayPeers }}{{ if .ipBlock }}{{ $addresses = true }}{{ end }}{{ end -}}
+{{- if and (ne $values.service.type "ClusterIP") (not $addresses) -}}
+{{- fail (printf "networkPolicy.gatewayPeers: service.type=%s is for callers outside the cluster, who are no pods; name their addresses, or those of the load balancer or the nodes, as an ipBlock" $values.service.type) -}}
+{{- end -}}
 {{- if not $values.networkPolicy.dnsPeers -}}
 {{- fail "networkPolicy.dnsPeers: say where DNS is; a rule without peers would allow everything" -}}
 {{- end -}}
