@@ -136,7 +136,10 @@ export const combinations = {
     },
     grafanaDashboard: { enabled: true, annotations: { grafana_folder: 'Identity' } },
   },
-  'monitored by pod': { ...smallest, podMonitor: { enabled: true, interval: '1m', scrapeTimeout: '30s' } },
+  'monitored by pod': {
+    ...smallest,
+    podMonitor: { enabled: true, interval: '1m30s', scrapeTimeout: '90000ms' },
+  },
   'a network of its own': {
     ...smallest,
     settings: { ...settings, otelExporterOtlpEndpoint: 'http://collector.monitoring.svc:4318' },

@@ -162,6 +162,14 @@ const wrong: Readonly<Record<string, { values: Values; says: string | RegExp }>>
     values: { ...smallest, api: { podDisruptionBudget: { maxUnavailable: '' } } },
     says: 'api.podDisruptionBudget: needs minAvailable or maxUnavailable',
   },
+  'a scrape longer than the time between two': {
+    values: { ...smallest, serviceMonitor: { enabled: true, interval: '5s' } },
+    says: 'serviceMonitor.scrapeTimeout: must not be above serviceMonitor.interval (5s); Prometheus refuses it',
+  },
+  'a scrape of a pod longer than the time between two': {
+    values: { ...smallest, podMonitor: { enabled: true, interval: '1m', scrapeTimeout: '1m1ms' } },
+    says: 'podMonitor.scrapeTimeout: must not be above podMonitor.interval (1m)',
+  },
   'two monitors': {
     values: { ...smallest, serviceMonitor: { enabled: true }, podMonitor: { enabled: true } },
     says: 'serviceMonitor, podMonitor: enable one of them',

@@ -150,8 +150,26 @@
 {{- end -}}
 {{- end -}}
 
+{{- define "campaign-manager-scim.milliseconds" -}}
+{{- $sum := 0 -}}
+{{- $units := dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000 -}}
+{{- range regexFindAll "[0-9]+(ms|s|m|h)" . -1 -}}
+{{- $sum = add $sum (mul (regexFind "[0-9]+" . | atoi) (get $units (regexFind "[a-z]+" .))) -}}
+{{- end -}}
+{{- $sum -}}
+{{- end -}}
+
 {{- define "campaign-manager-scim.validateMonitoring" -}}
 {{- $values := .Values -}}
+{{- range $name := list "serviceMonitor" "podMonitor" -}}
+{{- with get $values $name -}}
+{{- $interval := include "campaign-manager-scim.milliseconds" .interval | atoi -}}
+{{- $timeout := include "campaign-manager-scim.milliseconds" .scrapeTimeout | atoi -}}
+{{- if and .enabled (gt $timeout $interval) -}}
+{{- fail (printf "%s.scrapeTimeout: must not be above %s.interval (%s); Prometheus refuses it" $name $name .interval) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- if and $values.serviceMonitor.enabled $values.podMonitor.enabled -}}
 {{- fail "serviceMonitor, podMonitor: enable one of them, or every process is counted twice" -}}
 {{- end -}}
