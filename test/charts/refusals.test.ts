@@ -208,6 +208,10 @@ const wrong: Readonly<Record<string, { values: Values; says: string | RegExp }>>
     values: { ...smallest, settings: { campaignManagerUrl: 'https://user:secret@example.com' } },
     says: /campaignManagerUrl/,
   },
+  'an address with a wildcard': {
+    values: { ...smallest, settings: { ...settings, publicUrl: 'https://*.example.com' } },
+    says: /publicUrl/,
+  },
   'a secret as a value': {
     values: { ...smallest, secrets: { ...secrets, scimToken: 'a-token' } },
     says: /scimToken/,
