@@ -209,7 +209,14 @@ t.test('migration: a hook before installation and upgrade, after what it needs',
 t.test('labels: of equal ones the most specific wins, and none is there twice', async (t) => {
   const common = { team: 'common', release: 'common', 'helm.sh/chart': 'common', empty: 'common' }
   const specific = { team: 'specific', release: 'specific', empty: '' }
-  const values = { ...combinations.split, commonLabels: common, podLabels: specific }
+  const labelled = { enabled: true, labels: specific }
+  const values = {
+    ...combinations.split,
+    commonLabels: common,
+    podLabels: specific,
+    prometheusRule: labelled,
+    grafanaDashboard: labelled,
+  }
   const monitors = [
     { serviceMonitor: { enabled: true, labels: specific } },
     { podMonitor: { enabled: true, labels: specific } },
@@ -218,7 +225,8 @@ t.test('labels: of equal ones the most specific wins, and none is there twice', 
     const objects = render(t, { ...values, ...monitor })
     for (const { labels } of Object.values(workloads(objects))) t.match(labels, { ...common, ...specific })
     for (const { kind, metadata } of objects) {
-      t.match(metadata.labels, kind.endsWith('Monitor') ? { ...common, ...specific } : common, kind)
+      const own = /Monitor$|Rule$/.test(kind) || metadata.name.endsWith('-dashboard')
+      t.match(metadata.labels, own ? { ...common, ...specific } : common, kind)
     }
   }
   t.equal(workload(render(t, smallest, '123'), 'api').labels['app.kubernetes.io/instance'], '123')
