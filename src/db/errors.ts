@@ -1,7 +1,7 @@
 /** What a caller can do about a failed query, read from the SQLSTATE, the system error or the driver's text. */
 
 const unavailableStates =
-  /^(08...|53...|57P0[1235]|57014|25006|25P03|25P04)$/ /* connection, resources, shutdown, cancelled, read-only, idle or slow transaction */
+  /^(08...|28000|28P01|3D000|53...|57P0[1235]|57014|25006|25P03|25P04)$/ /* connection, refused role or password, no such database, resources, shutdown, cancelled, read-only, idle or slow transaction */
 
 const unavailableSystemErrors: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
