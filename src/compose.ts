@@ -27,6 +27,7 @@ import { createFailureLimit } from './http/failure-limit.ts'
 import { type CursorContent, createLists } from './http/lists.ts'
 import { createBaseUrl } from './http/present.ts'
 import { createRequestRate } from './http/request-rate.ts'
+import { createRequestsInFlight, StoppedError } from './http/requests-in-flight.ts'
 import { scimResources } from './http/scim-resources.ts'
 import { createHttpServer, createMetricsServer } from './http/server.ts'
 import type { Logger } from './log.ts'
@@ -39,6 +40,7 @@ import type { Resync } from './reconcile/resync.ts'
 import type { Duty, Worker } from './reconcile/worker.ts'
 import { createResourceTypes } from './scim/resource-types.ts'
 import { createEncryptionKeys } from './sealed-secret.ts'
+import { createStop } from './stop.ts'
 import { createStoreReadings } from './store-readings.ts'
 import { checkTenantGroupName } from './tenant-group-name.ts'
 
@@ -66,24 +68,19 @@ export interface Service {
 const ROLE_LIST_PATIENCE_MS = 3000
 /** How often to look for tokens that are about to expire. */
 const EXPIRY_WATCH_MS = 3_600_000
-/** How long requests are still taken after a stop has begun, until those who look at /readyz have sent their last. */
-const NOTICE_MS = 2000
-/** What a stop waits for, at most; together less than the 9.5 s after which the process ends all the same. */
-const RECONCILE_PATIENCE_MS = 3500
-const REQUEST_PATIENCE_MS = 2000
-const GIVE_BACK_PATIENCE_MS = 1000
-
-const within = (ms: number, work: Promise<unknown>): Promise<unknown> =>
-  Promise.race([work, delay(ms, undefined, { ref: false })])
 
 /** Builds every part and hands each what it needs. */
 export async function compose({ config, clock, log }: ServiceParts): Promise<Service> {
-  const { db, close: closeDatabase } = connect({
+  const {
+    db,
+    close: closeDatabase,
+    breakOff,
+  } = connect({
     url: config.databaseUrl,
     log,
     poolMax: 10 + config.campaignManagerConcurrency,
   })
-  let stopping = false
+  const stop = createStop(clock.monotonic)
   const closing = new AbortController()
 
   const metrics: Metrics = createMetrics({
@@ -146,12 +143,14 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
     isUnavailable(error) ||
     isRetryable(error) ||
     error instanceof RetryTransaction ||
-    error instanceof KeysUnavailable
+    error instanceof KeysUnavailable ||
+    error instanceof StoppedError
   const baseUrl = createBaseUrl(config.publicUrl)
   const failureLimit = createFailureLimit({ monotonic: clock.monotonic })
 
+  const inFlight = createRequestsInFlight()
   let isWatched = false
-  const notReady = createNotReady({ db, log, isStopping: () => stopping })
+  const notReady = createNotReady({ db, log, isStopping: stop.hasBegun })
   const probes = {
     notReady: () => {
       isWatched = true
@@ -162,7 +161,8 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
     log,
     version: packageJson.version,
     trustProxy: config.trustProxy,
-    isStopping: () => stopping,
+    isStopping: stop.hasBegun,
+    inFlight,
     probes,
     scim: {
       authenticate: createAuthenticator({
@@ -188,6 +188,7 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
       resources: scimResources(provisioning),
       list: createLists(db, createCursors<CursorContent>(serviceKey(db, 'cursor'), clock.now)),
       isAway: isUnavailable,
+      isEnding: stop.isPressing,
       together: (work) => together(provisioning, (context) => work(scimResources(context))),
       baseUrl,
       isUnavailable: mayComeBack,
@@ -221,30 +222,20 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
       resync.start()
       roleWatch.start()
     },
-    async stop() {
-      stopping = true
-      await Promise.all([
-        within(
-          RECONCILE_PATIENCE_MS,
+    stop: () =>
+      stop.run({
+        servers: metricsServer ? [http, metricsServer] : [http],
+        inFlight,
+        isWatched: () => config.http && isWatched,
+        stopReconciling: () =>
           Promise.all([retention.stop(), resync.stop(), roleWatch.stop(), worker.stop()]),
-        ),
-        config.http && isWatched ? delay(NOTICE_MS) : undefined,
-      ])
-      // What is still under way is broken off, and so gives its users back, for this or another process to begin anew.
-      closing.abort()
-      await tenants.close()
-      await within(GIVE_BACK_PATIENCE_MS, worker.stop())
-      const closed = Promise.all([http.close(), metricsServer?.close()])
-      await within(REQUEST_PATIENCE_MS, closed)
-      // A client that never finishes its request must not keep the process.
-      http.server.closeAllConnections()
-      metricsServer?.server.closeAllConnections()
-      // What the last of all that told is in the log as well.
-      await within(
-        GIVE_BACK_PATIENCE_MS,
-        Promise.all([closed, headLog.stop(), expiryWatch.stop(), tokenUse.flush()]),
-      )
-      await within(GIVE_BACK_PATIENCE_MS, closeDatabase())
-    },
+        closeCalls() {
+          closing.abort()
+          return tenants.close()
+        },
+        finish: () => Promise.all([headLog.stop(), expiryWatch.stop(), tokenUse.flush()]),
+        breakOffDatabase: breakOff,
+        closeDatabase,
+      }),
   }
 }

@@ -16,7 +16,14 @@ export type DatabaseOptions = {
   types?: pg.CustomTypesConfig
 }
 
-export type DatabaseConnection = { db: Kysely<Database>; pool: pg.Pool; close(): Promise<void> }
+export type DatabaseConnection = {
+  db: Kysely<Database>
+  pool: pg.Pool
+  /** Once what is under way has ended. */
+  close(): Promise<void>
+  /** Whoever uses a connection, waits for one or asks for one from now on fails, as when Postgres goes away. */
+  breakOff(): void
+}
 
 const CONNECTION_TIMEOUT_MILLIS = 5_000
 const QUERY_TIMEOUT_MILLIS = 30_000
@@ -26,17 +33,18 @@ const QUERY_TIMEOUT_MILLIS = 30_000
  * session (no LISTEN, no named statement, no startup parameter but application_name).
  */
 export function connect(options: DatabaseOptions): DatabaseConnection {
-  const pool = createPool(options)
+  const { pool, breakOff } = createPool(options)
   const db = new Kysely<Database>({ dialect: new SessionlessDialect({ pool }) })
   const close = async () => {
     await db.destroy()
     // Kysely leaves a pool alone that it never used.
     if (!pool.ending) await pool.end()
   }
-  return { db, pool, close }
+  return { db, pool, close, breakOff }
 }
 
-function createPool({ log, ...options }: DatabaseOptions): pg.Pool {
+function createPool({ log, ...options }: DatabaseOptions): Pick<DatabaseConnection, 'pool' | 'breakOff'> {
+  const { Client, breakOff } = breakableClient()
   const config: pg.PoolConfig & { Client: typeof pg.Client } = {
     connectionString: options.url,
     max: options.poolMax ?? 10,
@@ -45,7 +53,7 @@ function createPool({ log, ...options }: DatabaseOptions): pg.Pool {
     query_timeout: options.queryTimeoutMillis ?? QUERY_TIMEOUT_MILLIS,
     keepAlive: true,
     allowExitOnIdle: false,
-    Client: FastidiousClient,
+    Client,
     ...(options.types === undefined ? {} : { types: options.types }),
   }
   const pool = new pg.Pool(config)
@@ -58,7 +66,7 @@ function createPool({ log, ...options }: DatabaseOptions): pg.Pool {
   pool.on('connect', (client) =>
     client.on('error', (err) => log.debug({ err }, 'a database connection was lost')),
   )
-  return pool
+  return { pool, breakOff }
 }
 
 /** The server ended the session, or is one that a failover made read-only, or does not answer. */
@@ -81,4 +89,33 @@ class FastidiousClient extends pg.Client {
     }
     return answer
   }
+}
+
+/** The clients of one pool, all of which can be broken off, those that wait for an answer too. */
+function breakableClient(): { readonly Client: typeof pg.Client; readonly breakOff: () => void } {
+  const clients = new Set<pg.Client>()
+  let isBroken = false
+  class BreakableClient extends FastidiousClient {
+    // biome-ignore lint/suspicious/noExplicitAny: passes pg's overloads through
+    override connect(callback?: any): any {
+      if (isBroken) return refuse(callback)
+      clients.add(this)
+      this.once('end', () => clients.delete(this))
+      return super.connect(callback)
+    }
+  }
+  return {
+    Client: BreakableClient,
+    breakOff() {
+      isBroken = true
+      for (const client of clients) void client.end()
+    },
+  }
+}
+
+function refuse(callback?: (error: Error) => void): Promise<never> | undefined {
+  const error = new Error('Connection terminated before it was made')
+  if (!callback) return Promise.reject(error)
+  process.nextTick(callback, error)
+  return undefined
 }

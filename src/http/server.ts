@@ -10,6 +10,7 @@ import { answerClientError, refuseExpectations, SECURITY_HEADERS } from './broke
 import { SERVER_LIMITS } from './edge-limits.ts'
 import { SCIM_MEDIA_TYPE } from './json-bodies.ts'
 import { SCIM_PREFIX } from './present.ts'
+import type { RequestsInFlight } from './requests-in-flight.ts'
 import { type OauthRoutesOptions, oauthRoutes } from './routes/oauth.ts'
 import { openApiRoute } from './routes/openapi.ts'
 import { type ProbeOptions, probeRoutes } from './routes/probes.ts'
@@ -24,6 +25,7 @@ export interface HttpServerOptions {
   readonly trustProxy: readonly string[]
   /** From then on every answer is the last of its connection, so that none is closed while a request is on its way. */
   readonly isStopping: () => boolean
+  readonly inFlight: RequestsInFlight
   readonly probes: ProbeOptions
   readonly scim: ScimRoutesOptions
   readonly oauth: OauthRoutesOptions
@@ -59,14 +61,15 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
       anyReply.header('Content-Type', SCIM_MEDIA_TYPE).send(bytes)
     },
   })
+  options.inFlight.watch(app)
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({ ...SECURITY_HEADERS, 'X-Request-Id': request.id })
-    if (options.isStopping()) reply.header('Connection', 'close')
   })
   // Fastify closes after a body that it refuses, and whoever is still sending meets the end of the connection in place of the
   // answer. Node reads the rest and forgets it, for as long as a request may take (RFC 9112 §9.6).
   app.addHook('onSend', async (_request, reply) => {
-    if (reply.hasHeader('Connection') && !options.isStopping()) reply.removeHeader('Connection')
+    if (options.isStopping()) reply.header('Connection', 'close')
+    else if (reply.hasHeader('Connection')) reply.removeHeader('Connection')
   })
   refuseExpectations(app)
   app.addHook('onResponse', async (request, reply) => {

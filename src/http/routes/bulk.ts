@@ -6,6 +6,7 @@ import type { BaseUrl } from '../present.ts'
 import type { ErrorAnswer } from '../scim-error.ts'
 
 interface BulkRouteOptions extends Pick<BulkContext, 'resources' | 'together' | 'isAway'> {
+  readonly isEnding: () => boolean
   readonly baseUrl: BaseUrl
   readonly answerOf: (error: unknown, request: FastifyRequest) => ErrorAnswer
 }
@@ -15,7 +16,7 @@ const PATIENCE_MS = 45_000
 
 /** RFC 7644 §3.7. */
 export function bulkRoute(app: FastifyInstance, options: BulkRouteOptions): void {
-  const { resources, together, isAway, baseUrl, answerOf } = options
+  const { resources, together, isAway, isEnding, baseUrl, answerOf } = options
   app.route({
     method: 'POST',
     url: '/Bulk',
@@ -34,7 +35,7 @@ export function bulkRoute(app: FastifyInstance, options: BulkRouteOptions): void
           together,
           answerOf: (error) => answerOf(error, request),
           isAway,
-          isOver: () => reply.elapsedTime > PATIENCE_MS || request.raw.socket.destroyed,
+          isOver: () => isEnding() || reply.elapsedTime > PATIENCE_MS || request.raw.socket.destroyed,
         },
         readBulkRequest(request.body),
       ),

@@ -24,6 +24,8 @@ export interface ScimRoutesOptions extends BearerTokenOptions {
   readonly together: BulkContext['together']
   /** The store itself cannot serve: unlike `isUnavailable`, not a transaction that lost against others. */
   readonly isAway: BulkContext['isAway']
+  /** The process is about to end: what takes long must answer with what it has done. */
+  readonly isEnding: () => boolean
   readonly baseUrl: BaseUrl
   readonly isUnavailable: (error: unknown) => boolean
 }
