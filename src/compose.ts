@@ -18,6 +18,7 @@ import type { Config } from './config.ts'
 import { connectTenants } from './connect-tenants.ts'
 import { connect } from './db/connect.ts'
 import { isRetryable, isUnavailable } from './db/errors.ts'
+import { createOutageLog } from './db/outage-log.ts'
 import { serviceKey } from './db/service-key.ts'
 import { RetryTransaction } from './db/transaction.ts'
 import { refoldExtensions } from './directory/refold.ts'
@@ -83,12 +84,23 @@ export async function compose({ config, clock, log }: ServiceParts): Promise<Ser
   const stop = createStop(clock.monotonic)
   const closing = new AbortController()
 
+  const storeReadings = createOutageLog({
+    log,
+    level: 'warn',
+    message: 'the metrics that are read from the database are left out',
+    again: 'the metrics that are read from the database are back',
+  })
   const metrics: Metrics = createMetrics({
-    ...createStoreReadings({ db, onDeactivate: config.onDeactivate, monotonic: clock.monotonic }),
+    ...createStoreReadings({
+      db,
+      onDeactivate: config.onDeactivate,
+      monotonic: clock.monotonic,
+      onRead: storeReadings.worked,
+    }),
     circuitOpen: () => worker.circuitOpen,
     credentialsRefused: () => worker.credentialsRefused,
     tenantsUnusable: () => tenants.unusable,
-    onError: (error) => log.warn({ err: error }, 'the metrics that are read from the database are left out'),
+    onError: storeReadings.failed,
   })
 
   const tenants = connectTenants({

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import { checkSchema } from './db/migrate.ts'
 import { MIGRATIONS } from './db/migrations-folder.ts'
+import { createOutageLog } from './db/outage-log.ts'
 import type { Database } from './db/tables.ts'
 import type { Logger } from './log.ts'
 
@@ -12,13 +13,20 @@ export interface ReadinessOptions {
 
 /** Why a process should get no requests now; undefined when it may. */
 export function createNotReady({ db, log, isStopping }: ReadinessOptions): () => Promise<string | undefined> {
+  const outage = createOutageLog({
+    log,
+    level: 'warn',
+    message: 'not ready: the database does not answer',
+    again: 'the database answers again',
+  })
   return async () => {
     if (isStopping()) return 'stopping'
     const schema = await checkSchema(db, { folder: MIGRATIONS }).catch((error) => {
-      log.warn({ err: error }, 'not ready: the database does not answer')
+      outage.failed(error)
       return undefined
     })
     if (schema === undefined) return 'the database does not answer'
+    outage.worked()
     if (schema.breaking.length > 0) {
       return `the database was migrated for a newer version: ${schema.breaking.join(', ')}`
     }

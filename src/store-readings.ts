@@ -13,6 +13,8 @@ export interface StoreReadingsOptions {
   readonly db: Kysely<Database>
   readonly onDeactivate: 'ignore' | 'suspend'
   readonly monotonic: Clock['monotonic']
+  /** The database has answered. */
+  readonly onRead?: () => void
 }
 
 /** To count ten million accounts takes seconds, and nobody acts on these numbers. */
@@ -23,6 +25,7 @@ export function createStoreReadings({
   db,
   onDeactivate,
   monotonic,
+  onRead,
 }: StoreReadingsOptions): Pick<MetricsOptions, 'readStore' | 'readAccounts'> {
   return {
     readStore: atMostEvery(0, monotonic, async () => {
@@ -35,6 +38,7 @@ export function createStoreReadings({
           expiringTokens(db),
           expiringClients(db),
         ])
+      onRead?.()
       const credentials = [...tokens, ...clients]
       return { ...backlog, lastScimWriteSeconds, inactiveWithAccess, deletionsHeld, credentials }
     }),

@@ -1,11 +1,12 @@
 import type { Kysely } from 'kysely'
 import type { Clock } from '../clock.ts'
+import { createOutageLog } from '../db/outage-log.ts'
 import type { Database } from '../db/tables.ts'
 
 export interface TokenUseOptions {
   readonly db: Kysely<Database>
   readonly now: Clock['now']
-  readonly log: { warn(fields: object, message: string): void }
+  readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void }
 }
 
 export interface TokenUse {
@@ -31,16 +32,23 @@ export function createTokenUse({ db, now, log }: TokenUseOptions): TokenUse {
   const noted = new Map<string, number>()
   const waiting = new Map<string, Use>()
   let writing: Promise<void> | undefined
+  const outage = createOutageLog({
+    log,
+    level: 'warn',
+    message: 'when tokens were last used cannot be written',
+    again: 'when tokens were last used can be written again',
+  })
 
   async function writeAll(): Promise<void> {
     for (const [tokenId, use] of waiting) {
       waiting.delete(tokenId)
       try {
         await write(db, tokenId, use)
+        outage.worked()
       } catch (error) {
         // Unless it was used in another minute meanwhile.
         if (!waiting.has(tokenId)) waiting.set(tokenId, use)
-        log.warn({ err: error }, 'when tokens were last used cannot be written')
+        outage.failed(error)
         return
       }
     }

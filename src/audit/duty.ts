@@ -12,6 +12,7 @@ export function everyNow(options: {
   readonly runOnce: () => Promise<number>
   /** Whether to run once more when stopped. */
   readonly atEnd?: boolean
+  readonly onSuccess?: () => void
   readonly onError: (error: unknown) => void
 }): AuditDuty {
   let timer: NodeJS.Timeout | undefined
@@ -19,7 +20,7 @@ export function everyNow(options: {
   const round = (): Promise<unknown> => {
     running ??= options
       .runOnce()
-      .catch(options.onError)
+      .then(options.onSuccess, options.onError)
       .finally(() => {
         running = undefined
       })

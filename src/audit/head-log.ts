@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import { createOutageLog } from '../db/outage-log.ts'
 import type { Database } from '../db/tables.ts'
 import { type AuditDuty, everyNow } from './duty.ts'
 import { listHeads } from './read.ts'
@@ -16,6 +17,12 @@ const EVERY_MS = 60_000
  */
 export function createHeadLog({ db, log }: HeadLogOptions): AuditDuty {
   const written = new Map<number, string>()
+  const outage = createOutageLog({
+    log,
+    level: 'warn',
+    message: 'the heads of the audit trail cannot be read',
+    again: 'the heads of the audit trail can be read again',
+  })
 
   async function runOnce(): Promise<number> {
     let changed = 0
@@ -33,6 +40,7 @@ export function createHeadLog({ db, log }: HeadLogOptions): AuditDuty {
     everyMs: EVERY_MS,
     runOnce,
     atEnd: true,
-    onError: (err) => log.warn({ err }, 'the heads of the audit trail cannot be read'),
+    onSuccess: outage.worked,
+    onError: outage.failed,
   })
 }

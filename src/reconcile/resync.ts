@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import { createOutageLog } from '../db/outage-log.ts'
 import type { Database } from '../db/tables.ts'
 import { inTransaction } from '../db/transaction.ts'
 import { applyStep, type DriftKind, type Finding, saveFindings } from './drift-finding.ts'
@@ -54,6 +55,12 @@ export function createResync(options: ResyncOptions): Resync {
   let timer: NodeJS.Timeout | undefined
   const running = new Set<Promise<unknown>>()
   let stopping = false
+  const outage = createOutageLog({
+    log,
+    level: 'error',
+    message: 'the comparison of the inventory broke off',
+    again: 'the comparison of the inventory goes on',
+  })
 
   /** Begins what is due, and returns how much was found once all of it has ended. */
   async function runOnce(): Promise<number> {
@@ -159,7 +166,7 @@ export function createResync(options: ResyncOptions): Resync {
 
   function look(): void {
     const round: Promise<unknown> = runOnce()
-      .catch((error) => log.error({ err: error }, 'the comparison of the inventory broke off'))
+      .then(outage.worked, outage.failed)
       .finally(() => running.delete(round))
     running.add(round)
   }

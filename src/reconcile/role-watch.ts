@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import { createOutageLog } from '../db/outage-log.ts'
 import type { Database } from '../db/tables.ts'
 import { inTransaction } from '../db/transaction.ts'
 import { hastenWaiting, isAnybodyWaiting } from './mark-users.ts'
@@ -34,6 +35,12 @@ export function createRoleWatch(options: RoleWatchOptions): Duty {
   const watched = new Map<string, { readonly seen: ReadonlySet<string>; readonly roundsLeft: number }>()
   let timer: NodeJS.Timeout | undefined
   let running: Promise<unknown> = Promise.resolve()
+  const outage = createOutageLog({
+    log,
+    level: 'warn',
+    message: 'the list of roles cannot be read',
+    again: 'the list of roles can be read again',
+  })
 
   async function runOnce(): Promise<number> {
     const sources = await options.sources()
@@ -72,7 +79,7 @@ export function createRoleWatch(options: RoleWatchOptions): Duty {
   }
 
   function look(): void {
-    running = runOnce().catch((error) => log.warn({ err: error }, 'the list of roles cannot be read'))
+    running = runOnce().then(outage.worked, outage.failed)
   }
 
   return {

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import { createOutageLog } from '../db/outage-log.ts'
 import type { Database } from '../db/tables.ts'
 import { type Attempt, outcomeOf } from './attempt.ts'
 import { type BackoffPolicy, backoffMs } from './backoff.ts'
@@ -73,6 +74,8 @@ export interface WorkerLog {
 /** Longer than anybody is put off because Campaign Manager failed. */
 const IDLE_SECONDS = 30
 const HEARTBEAT_MS = (LEASE_SECONDS * 1000) / 4
+/** How long to wait, at most, before the next look for work after one that failed. */
+const LONGEST_POLL_MS = 4000
 
 export function createWorker(options: WorkerOptions): Worker {
   const { db, log } = options
@@ -82,6 +85,21 @@ export function createWorker(options: WorkerOptions): Worker {
   let loop: Promise<void> | undefined
   let wakeUp: () => void = () => {}
   let awake = false
+  const { monotonic } = options
+  const claiming = createOutageLog({
+    log,
+    monotonic,
+    level: 'error',
+    message: 'no work could be claimed',
+    again: 'work can be claimed again',
+  })
+  const renewing = createOutageLog({
+    log,
+    monotonic,
+    level: 'error',
+    message: 'claims could not be renewed',
+    again: 'claims can be renewed again',
+  })
 
   function wake(): void {
     awake = true
@@ -92,7 +110,7 @@ export function createWorker(options: WorkerOptions): Worker {
   async function idle(): Promise<void> {
     if (!awake && !stopping) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, options.pollMs)
+        const timer = setTimeout(resolve, pollMs())
         wakeUp = () => {
           clearTimeout(timer)
           resolve()
@@ -101,6 +119,12 @@ export function createWorker(options: WorkerOptions): Worker {
     }
     awake = false
     wakeUp = () => {}
+  }
+
+  function pollMs(): number {
+    const { failures } = claiming
+    if (failures === 0) return options.pollMs
+    return backoffMs(failures + 1, options.random(), { baseMs: options.pollMs, maxMs: LONGEST_POLL_MS })
   }
 
   async function claim(): Promise<number> {
@@ -220,18 +244,19 @@ export function createWorker(options: WorkerOptions): Worker {
     scope === 'account' ? options.failed : options.unavailable
 
   const heartbeat = async (): Promise<void> => {
-    await renewClaims(db, [...inFlight.keys()]).catch((error) =>
-      log.error({ err: error }, 'claims could not be renewed'),
-    )
+    if (inFlight.size === 0) return
+    await renewClaims(db, [...inFlight.keys()]).then(renewing.worked, renewing.failed)
   }
 
   async function run(): Promise<void> {
     const timer = setInterval(heartbeat, HEARTBEAT_MS)
     while (!stopping) {
       try {
-        if ((await claim()) > 0) continue
+        const claimed = await claim()
+        claiming.worked()
+        if (claimed > 0) continue
       } catch (error) {
-        log.error({ err: error }, 'no work could be claimed')
+        claiming.failed(error)
       }
       await idle()
     }

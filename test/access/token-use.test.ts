@@ -34,7 +34,11 @@ t.test('a token is written once a minute, however often it is used', async (t) =
 
 t.test('two processes keep the later use', async (t) => {
   const { db, use, id, lastUsed } = await setup(t)
-  const slow = createTokenUse({ db, now: () => new Date(AT - 5 * MINUTE), log: { warn: () => {} } })
+  const slow = createTokenUse({
+    db,
+    now: () => new Date(AT - 5 * MINUTE),
+    log: { info: () => {}, warn: () => {} },
+  })
   use.note(1, id)
   await use.flush()
   slow.note(1, id)
@@ -77,7 +81,7 @@ async function setup(t: Test) {
   const use = createTokenUse({
     db,
     now: () => new Date(now),
-    log: { warn: (_fields, message) => warnings.push(message) },
+    log: { info: () => {}, warn: (_fields, message) => warnings.push(message) },
   })
   return {
     db,

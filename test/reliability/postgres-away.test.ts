@@ -28,6 +28,8 @@ interface Setting {
   readonly db: Db
   readonly annId: string
   readonly groupId: string
+  /** How often the log has said this. */
+  readonly told: (message: string) => number
 }
 
 /** A service that reaches Postgres through a proxy, with Ann in the editors' group. */
@@ -35,13 +37,16 @@ async function setting(t: Test, env: Readonly<Record<string, string>> = {}): Pro
   const { db, url } = await openDatabase(t)
   const proxy = await startDatabaseProxy(t, url)
   const sandbox = await startSandbox(t)
+  const messages: unknown[] = []
   const service = await startTestService(t, {
     env: { DATABASE_URL: proxy.url, CAMPAIGN_MANAGER_URL: sandbox.url, ...env },
+    onLog: ({ msg }) => messages.push(msg),
   })
+  const told = (message: string) => messages.filter((each) => each === message).length
   const groupId = (await service.scim('POST', '/Groups', groupBody('Campaign Editor'))).body.id
   const annId = (await service.scim('POST', '/Users', userBody('ann'))).body.id
   await service.scim('PATCH', `/Groups/${groupId}`, addMembers(annId))
-  return { service, proxy, sandbox, db, annId, groupId }
+  return { service, proxy, sandbox, db, annId, groupId, told }
 }
 
 type Request = readonly [method: string, path: string, body?: unknown]
@@ -252,7 +257,7 @@ t.test('connections that Postgres ends during requests lose nothing that was ack
 
 t.test('the worker goes on by itself when Postgres is back', async (t) => {
   const at = await setting(t, { RECONCILE: 'on' })
-  const { service, proxy, db, sandbox, annId, groupId } = at
+  const { service, proxy, db, sandbox, annId, groupId, told } = at
   const idle = () =>
     until('nobody is dirty', async () => (await sql`select from dirty_user`.execute(db)).rows.length === 0)
   await idle()
@@ -268,7 +273,14 @@ t.test('the worker goes on by itself when Postgres is back', async (t) => {
   await service.scim('PATCH', `/Groups/${viewer}`, addMembers(annId))
   await cut.promise
   t.equal(await probe(at, '/readyz'), 503)
+  t.equal(await probe(at, '/readyz'), 503)
+  await until('no work can be claimed', () => told('no work could be claimed') > 0)
   await proxy.set('serving')
+  await until('work can be claimed', () => told('work can be claimed again') > 0)
+  t.equal(await probe(at, '/readyz'), 200)
+  t.equal(told('no work could be claimed'), 1, 'however often it was tried')
+  t.equal(told('not ready: the database does not answer'), 1)
+  t.equal(told('the database answers again'), 1)
 
   // The claim could not be given back, so it lasts until its lease ends, a minute later; here at once.
   await sql`update dirty_user set leased_until = now() - interval '1 second' where lease is not null`.execute(
