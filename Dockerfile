@@ -16,9 +16,10 @@ LABEL org.opencontainers.image.title="campaign-manager-scim" \
       org.opencontainers.image.revision="${REVISION}"
 WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
-COPY package.json ./
-COPY migrations ./migrations
-COPY src ./src
+# The modes of a checkout depend on somebody's umask, and the user below must be able to read. Needs BuildKit.
+COPY --chmod=755 package.json ./
+COPY --chmod=755 migrations ./migrations
+COPY --chmod=755 src ./src
 # The option also reaches what is run in the container by hand, and by a chart that names the command itself.
 ENV NODE_ENV=production \
     NODE_OPTIONS=--disable-proto=delete \

@@ -17,13 +17,20 @@ const SCIM_TOKEN = 'image-check-token-0123456789-0123456789'
 const KEY = 'image-check-campaign-manager'
 const IN_FLIGHT = 3
 const cleanups: (() => Promise<unknown>)[] = []
+const containers: { readonly command: string; readonly container: Container }[] = []
 
 const say = (text: string) => process.stdout.write(`${text}\n`)
 
 async function step<T>(what: string, run: () => Promise<T> | T): Promise<T> {
-  const result = await run()
-  say(`ok   ${what}`)
-  return result
+  try {
+    const result = await run()
+    say(`ok   ${what}`)
+    return result
+  } catch (error) {
+    say(`FAIL ${what}`)
+    for (const { command, container } of containers) say(`--- ${command}\n${container.output()}`)
+    throw error
+  }
 }
 
 async function freePort(): Promise<number> {
@@ -165,7 +172,12 @@ async function checkImage(): Promise<void> {
       return built
     },
   )
-  const run = containerRunner(image, confinement)
+  const runContainer = containerRunner(image, confinement)
+  const run: Run = (command, env) => {
+    const container = runContainer(command, env)
+    containers.push({ command: command.join(' '), container })
+    return container
+  }
   await step('its tree cannot be written, and has no dev dependencies', () => checkTree(run))
   const databaseUrl = await step('a Postgres is up', startDatabase)
   await step('production refuses to start without settings, with one line per fault', async () => {

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, readFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Image } from './image.ts'
 
@@ -41,16 +41,20 @@ export function seal({ root }: Image): void {
   const bin = join(root, 'usr/local/bin')
   const node = join(bin, 'node')
   mkdirSync(bin, { recursive: true })
-  // A link is quicker, and not possible between two file systems.
-  if (!existsSync(node)) {
-    try {
-      linkSync(process.execPath, node)
-    } catch {
-      copyFileSync(process.execPath, node)
-      chmodSync(node, 0o755)
-    }
-  }
+  if (!existsSync(node)) placeNode(node)
   execFileSync('chmod', ['-R', 'a-w', join(root, 'app')])
+}
+
+/** A link is quicker, but not possible between two file systems, and no use where only the owner may run what it leads to. */
+function placeNode(node: string): void {
+  const isForAll = (statSync(process.execPath).mode & 0o005) === 0o005
+  try {
+    if (!isForAll) throw new Error(`${process.execPath} is for its owner alone`)
+    linkSync(process.execPath, node)
+  } catch {
+    copyFileSync(process.execPath, node)
+    chmodSync(node, 0o755)
+  }
 }
 
 /** Runs commands as the image would have them run: its user, its environment and nothing else, its folder, no writing. */

@@ -35,6 +35,8 @@ t.test('holds what the service needs and nothing else', async (t) => {
     copies.map(({ text }) => text.split(' ')[0]),
     ['/app/node_modules', 'package.json', 'migrations', 'src'],
   )
+  const modes = copies.filter(({ flags }) => flags.from === undefined).map(({ flags }) => flags.chmod)
+  t.same(modes, ['755', '755', '755'], 'whatever the modes of the checkout are')
   const admitted = readIgnoreFile(readFileSync(join(ROOT, '.dockerignore'), 'utf8'))
   t.same([...admitted].sort(), ['migrations', 'package-lock.json', 'package.json', 'src'])
 })

@@ -47,6 +47,8 @@ export function buildImage(context: string, folder: string): Image {
   const dockerfile = readFileSync(join(context, 'Dockerfile'), 'utf8')
   const admitted = readIgnoreFile(readFileSync(join(context, '.dockerignore'), 'utf8'))
   const stages = parseDockerfile(dockerfile)
+  // A builder has its own, whatever that of the machine is.
+  process.umask(0o022)
   for (const stage of stages) buildStage(stage, { context, folder, admitted })
   return { root: join(folder, stages.at(-1)?.name ?? ''), ...readImage(dockerfile) }
 }
@@ -85,6 +87,9 @@ function copy({ flags, text }: Instruction, site: Site, within: (path: string) =
     if (!existsSync(source)) throw new Error(`COPY ${path}: there is none`)
     const destination = within(target.endsWith('/') ? join(target, basename(path)) : target)
     cpSync(source, destination, { recursive: true, verbatimSymlinks: true })
+    // COPY keeps modes, and a checkout may be one that only its owner can read.
+    const mode = flags.chmod ?? (flags.from === undefined ? 'go=' : undefined)
+    if (mode !== undefined) execFileSync('chmod', ['-R', mode, destination])
   }
 }
 
