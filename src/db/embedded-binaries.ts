@@ -45,7 +45,8 @@ export async function reachableBinaries(
   await rm(fresh, { recursive: true, force: true })
   const options = { recursive: true, verbatimSymlinks: true, preserveTimestamps: true }
   await cp(dirname(dirname(binaries.postgres)), fresh, options)
-  await chmod(fresh, 0o755)
+  // What was installed under a strict umask is its owner's alone.
+  await run('chmod', ['-R', 'a+rX', fresh], undefined)
   await rm(copy, { recursive: true, force: true })
   await rename(fresh, copy)
   return copied

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -39,7 +39,9 @@ t.test('binaries in a folder that only others may enter', async (t) => {
   t.equal(await readFile(marker, 'utf8'), '', 'once')
 
   await install('15.1')
+  await chmod(installed.postgres, 0o700)
   t.strictSame(await reach(), { path: copy, content: '15.1' }, 'and anew when they have another size')
+  t.equal((await stat(copy)).mode & 0o777, 0o755, 'for everybody to run')
   await install('15.2')
   await utimes(installed.postgres, 0, 0)
   t.strictSame(await reach(), { path: copy, content: '15.2' }, 'or another time')
