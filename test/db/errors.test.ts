@@ -51,7 +51,8 @@ t.test('a role, password or database that is not accepted is unavailability', as
   const { url } = await setup(t)
   const others = [{ username: 'nobody_here', password: 'wrong' }, { pathname: '/nowhere_at_all' }]
   for (const other of others) {
-    const { db, close } = connect({ url: Object.assign(new URL(url), other).href, log })
+    const elsewhere: URL = Object.assign(new URL(url), other)
+    const { db, close } = connect({ url: elsewhere.href, log })
     const error = await failureOf(sql`select 1`.execute(db))
     t.ok(isUnavailable(error), String(error))
     await close()
