@@ -83,14 +83,16 @@ export async function deliverPlan(
   }
 }
 
-/** Whether a role of ours that the account was seen to hold, and that is wanted no more, is gone without our taking it away. */
+/**
+ * Whether a role that we gave, or may have given, and that is wanted no more, is gone although no write of ours that was seen
+ * to succeed took it away.
+ */
 const forgetsRole = (
-  { granted, observedRoles = [] }: AccountRecord,
-  { observed, rule }: Planned<'unchanged'>,
+  { granted, placeholders }: AccountRecord,
+  { observed, rule }: Planned<'unchanged' | 'replace'>,
 ): boolean =>
-  granted.some(
-    (role) =>
-      observedRoles.includes(role) && !rule.wanted.includes(role) && !observed.account.roles.includes(role),
+  [...granted, ...placeholders].some(
+    (role) => !rule.wanted.includes(role) && !observed.account.roles.includes(role),
   )
 
 /**
@@ -207,15 +209,17 @@ const isFieldsRefused = (error: unknown): error is CampaignManagerError =>
 /** A field that Campaign Manager refuses must not keep a role on an account: the roles are written without it. */
 async function replaceRolesOnly(
   { context, claim, record }: Delivery,
-  { observed, input, rule }: Planned<'replace'>,
+  plan: Planned<'replace'>,
   cause: CampaignManagerError,
 ): Promise<Attempt> {
+  const { observed, input, rule } = plan
   // Whose account it is was recorded with the first intent.
   const linked = { ...record, campaignManagerId: observed.account.id }
   const rolesOnly = { ...inputOf(observed.account), enabled: input.enabled, roles: [...input.roles] }
   let written = observed
   let write: AccountWrite | undefined
-  if (!holds(observed.account, rolesOnly) || record.writePendingSeconds !== undefined) {
+  const isSettled = record.writePendingSeconds === undefined && !forgetsRole(record, plan)
+  if (!holds(observed.account, rolesOnly) || !isSettled) {
     write = replacementOf(observed, rolesOnly)
     const target = { account: observed.account }
     if (!(await intendWrite(context.db, claim, linked, rolesOnly, rule, write, target))) return lost

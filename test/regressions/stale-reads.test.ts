@@ -72,3 +72,25 @@ t.test('nor while a write is pending of which nobody knows what became', async (
   await retry()
   t.strictSame(accounts(), {})
 })
+
+t.test('nor is a role forgotten that a write gave although the answer was that it did not', async (t) => {
+  const { scim, settle, retry, accounts, sandbox } = await startTestService(t)
+  const ann = (await scim('POST', '/Users', userBody('ann'))).body.id
+  const groups: string[] = []
+  for (const name of ['Campaign Editor', 'Agents']) {
+    groups.push((await scim('POST', '/Groups', groupBody(name))).body.id)
+  }
+  await scim('PATCH', `/Groups/${groups[0]}`, addMembers(ann))
+  await settle()
+  sandbox.state.onApplied = async () => {
+    sandbox.state.onApplied = undefined
+    sandbox.state.faults.set({ ...lag, times: 1 })
+    await scim('PATCH', `/Groups/${groups[1]}`, removeMembers(ann))
+  }
+  // A gateway sends the write twice; the second is refused because the first has changed the account.
+  sandbox.state.faults.set({ kind: 'repeated', method: 'PUT', times: 1 })
+  await scim('PATCH', `/Groups/${groups[1]}`, addMembers(ann))
+  await settle()
+  await retry()
+  t.strictSame(accounts(), { 'ann@example.com': ['Campaign Editor'] })
+})
