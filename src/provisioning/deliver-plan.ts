@@ -46,8 +46,8 @@ type Planned<Kind extends AccountPlan['kind']> = Extract<AccountPlan, { kind: Ki
 const lost: Attempt = { kind: 'lost' }
 
 /**
- * For so long, a creation that was never answered may still take effect. A user who needs no account any more is not let
- * go before.
+ * For so long, a creation that was never answered may still take effect. Until then a user who needs no account any more is
+ * not let go, and none is made at another address.
  */
 const UNSETTLED_SECONDS = 600
 
@@ -65,7 +65,7 @@ export async function deliverPlan(
       if (plan.reason === ACCOUNT_LINKED_ELSEWHERE) return linkedElsewhere
       return { kind: 'waiting', reason: plan.reason, detail: plan.detail }
     case 'absent':
-      return absent(delivery)
+      return isMissing(record) ? lookAgain(delivery) : absent(delivery)
     case 'unchanged':
       // A write that is still on its way names the version that was read before it. Writing once more makes that version
       // a past one, so that it cannot take effect later and undo what is right now. And a read that lags behind, on the
@@ -75,7 +75,7 @@ export async function deliverPlan(
       }
       return finish(delivery, { observed: plan.observed, rule: plan.rule, write: undefined }, 'unchanged')
     case 'create':
-      return create(delivery, plan)
+      return beforehand(delivery, plan) ?? create(delivery, plan)
     case 'replace':
       return replace(delivery, plan)
     case 'delete':
@@ -97,30 +97,55 @@ const forgetsRole = (
 
 /**
  * An account that was linked and is not to be found is believed to be gone after so long, even if its deletion was asked for:
- * only the answer to that says so at once.
+ * only the answer to that says so at once. What is read may lag behind for a while.
  */
-const MISSING_SECONDS = 2
+const MISSING_SECONDS = 10
 
-async function absent({ context, claim, record }: Delivery): Promise<Attempt> {
-  if (record.campaignManagerId !== undefined && (record.missingSeconds ?? 0) < MISSING_SECONDS) {
-    if (!(await noteMissing(context.db, claim))) return lost
-    return {
-      kind: 'failed',
-      scope: 'account',
-      reason: 'account_missing',
-      detail: 'the account is not to be found, and is looked for once more before that is believed',
-    }
-  }
-  const isUnsettled =
-    record.createKey !== undefined && (record.writePendingSeconds ?? UNSETTLED_SECONDS) < UNSETTLED_SECONDS
-  if (!isUnsettled) return finishAbsent(context.db, claim, record, 'unchanged', undefined)
+const isMissing = ({ campaignManagerId, missingSeconds = 0 }: AccountRecord): boolean =>
+  campaignManagerId !== undefined && missingSeconds < MISSING_SECONDS
+
+async function lookAgain({ context, claim }: Delivery): Promise<Attempt> {
+  if (!(await noteMissing(context.db, claim))) return lost
   return {
     kind: 'failed',
     scope: 'account',
-    reason: 'create_unsettled',
-    detail: 'the creation of an account that is not needed any more was never answered',
+    reason: 'account_missing',
+    detail: 'the account is not to be found, and is looked for once more before that is believed',
   }
 }
+
+const isUnsettled = ({ createKey, writePendingSeconds = UNSETTLED_SECONDS }: AccountRecord): boolean =>
+  createKey !== undefined && writePendingSeconds < UNSETTLED_SECONDS
+
+const unsettled: Attempt = {
+  kind: 'failed',
+  scope: 'account',
+  reason: 'create_unsettled',
+  detail: 'a creation was never answered, and the account may still appear',
+}
+
+async function absent({ context, claim, record }: Delivery): Promise<Attempt> {
+  if (isUnsettled(record)) return unsettled
+  return finishAbsent(context.db, claim, record, 'unchanged', undefined)
+}
+
+/**
+ * Two accounts cannot have one address, so the answer to a creation tells of another one that is there. Not so where that one
+ * has, or may have, another address: it would go on beside the new one.
+ */
+function beforehand(
+  delivery: Delivery,
+  { input }: Planned<'create'>,
+): Promise<Attempt> | Attempt | undefined {
+  const { record } = delivery
+  const isElsewhere = record.email !== undefined && !isSameAddress(record.email, input.email)
+  // A write on its way may have been about the address.
+  const mayBeElsewhere = isElsewhere || record.writePendingSeconds !== undefined
+  if (mayBeElsewhere && isMissing(record)) return lookAgain(delivery)
+  return isElsewhere && isUnsettled(record) ? unsettled : undefined
+}
+
+const isSameAddress = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase()
 
 async function remove({ context, claim, record }: Delivery, plan: Planned<'delete'>): Promise<Attempt> {
   const { account, etag } = plan.observed
@@ -148,8 +173,8 @@ async function create(delivery: Delivery, plan: Planned<'create'>): Promise<Atte
   const created = await settling(context.db, claim, record, write, () =>
     context.campaignManager.createAccount(input, createKey),
   ).catch(async (error) => {
-    // The key would bring that failure again.
-    if (isAnswered(error) && error.mayHaveApplied) await spendKey(context.db, claim)
+    // The key would bring that answer again.
+    if (isAnswered(error)) await spendKey(context.db, claim)
     throw error
   })
   const observed = reusedKey === undefined ? created : await stillThere(delivery, created)
@@ -162,7 +187,7 @@ async function create(delivery: Delivery, plan: Planned<'create'>): Promise<Atte
  * now, and no second account. A key belongs to one address: an answer about another would not be this user's.
  */
 const pendingKey = (record: AccountRecord, input: AccountInput): string | undefined =>
-  record.email?.toLowerCase() === input.email.toLowerCase() ? record.createKey : undefined
+  record.email !== undefined && isSameAddress(record.email, input.email) ? record.createKey : undefined
 
 /** The answer to a key used before is that of the first time: the account may be gone since. */
 async function stillThere(

@@ -139,6 +139,8 @@ function notice(
   if (record.driftCounted) return
   const drift = driftSince(record, found)
   if (!drift) return
+  // It is looked for more than once.
+  if (drift === 'account_missing' && record.missingSeconds !== undefined) return
   context.onDrift(drift)
   const { campaignManagerId: accountId } = record
   context.log.warn({ tenantId, userId, accountId, drift }, 'somebody else changed the account')

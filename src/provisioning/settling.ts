@@ -26,11 +26,15 @@ export async function settling<T>(
     return await send()
   } catch (error) {
     if (!(error instanceof CampaignManagerError)) throw error
-    const isOldest = record.writePendingSeconds === undefined || record.createKey !== undefined
+    const isOldest = record.writePendingSeconds === undefined
+    // An account that was not to be seen may be there: the one linked before, or one that the address belongs to.
+    const mayBeThere =
+      write.operation === 'account.create' &&
+      (record.campaignManagerId !== undefined || error.code === 'user_exists')
     await recordFailed(db, claim, write, {
       result: error.mayHaveApplied ? 'unknown' : 'failed',
       reason: error.code,
-      settles: isAnswered(error) && !error.mayHaveApplied && isOldest,
+      settles: isAnswered(error) && !error.mayHaveApplied && isOldest && !mayBeThere,
     })
     throw error
   }

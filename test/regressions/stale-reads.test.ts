@@ -49,7 +49,7 @@ t.test('an account that somebody deleted is believed to be gone after a while', 
   sandbox.state.removeUser(sandbox.state.userByEmail('ann@example.com')?.id ?? '')
   await scim('DELETE', `/Users/${ann}`)
   await settle()
-  await sql`update account set missing_since = now() - interval '3 seconds'`.execute(database.db)
+  await sql`update account set missing_since = now() - interval '11 seconds'`.execute(database.db)
   await retry()
   t.strictSame(accounts(), {})
   t.strictSame((await sql`select from account`.execute(database.db)).rows, [], 'nothing is left to do')

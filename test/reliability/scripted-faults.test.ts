@@ -1,0 +1,8 @@
+import t from 'tap'
+import { checkScripts } from './scripted-faults.ts'
+
+t.setTimeout(120_000)
+
+t.test('whatever Campaign Manager answers during a change, the account follows in the end', (t) =>
+  checkScripts(t, 60),
+)
