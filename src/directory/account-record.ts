@@ -24,6 +24,8 @@ export interface AccountRecord {
   readonly missingSeconds: number | undefined
   /** What the account held when it was last seen. */
   readonly observedRoles: readonly string[] | undefined
+  /** Whether it was enabled then; undefined where that was not recorded yet. */
+  readonly enabled: boolean | undefined
   /** Undefined once the user is deleted. */
   readonly user: Resource | undefined
   /** Names of the groups the user is in, in order of joining. */
@@ -52,6 +54,7 @@ export interface RecordRow {
   missing_seconds: number | null
   deletion_asked: boolean
   observed_roles: string[] | null
+  enabled: boolean | null
   attributes: Resource | null
   group_names: string[]
   drift_counted: boolean
@@ -66,7 +69,7 @@ export const recordColumns = sql.raw(`
   account.email, account.external_id,
   account.create_key, extract(epoch from now() - account.write_pending_since)::float8 as pending_seconds,
   extract(epoch from now() - account.missing_since)::float8 as missing_seconds,
-  account.observed_roles, account.deletion_asked, account.deletion, account.enabled_before,
+  account.observed_roles, account.enabled, account.deletion_asked, account.deletion, account.enabled_before,
   account.untold_write, scim_user.attributes,
   array(
     select scim_group.attributes ->> 'displayName'
@@ -95,6 +98,7 @@ export const recordOf = (row: RecordRow): AccountRecord => ({
   deletionAsked: row.deletion_asked,
   missingSeconds: row.missing_seconds ?? undefined,
   observedRoles: row.observed_roles ?? undefined,
+  enabled: row.enabled ?? undefined,
   user: row.attributes ?? undefined,
   groupNames: row.group_names,
   driftCounted: row.drift_counted,

@@ -8,6 +8,7 @@ import type { AccountRecord } from '../directory/account-record.ts'
 import type { Attempt } from '../reconcile/attempt.ts'
 import type { Claim } from '../reconcile/dirty-set.ts'
 import { linkedElsewhere, notApplied } from './attempt-failure.ts'
+import { isMissing, isSameAddress, isSure, isUnsettled } from './certainty.ts'
 import { type AccountWrite, creationOf, deletionOf, replacementOf } from './delivery-audit.ts'
 import { intendDelete, intendWrite } from './delivery-intent.ts'
 import {
@@ -45,12 +46,6 @@ type Planned<Kind extends AccountPlan['kind']> = Extract<AccountPlan, { kind: Ki
 /** Another process has taken the user over; it will look for itself. */
 const lost: Attempt = { kind: 'lost' }
 
-/**
- * For so long, a creation that was never answered may still take effect. Until then a user who needs no account any more is
- * not let go, and none is made at another address.
- */
-const UNSETTLED_SECONDS = 600
-
 /** Carries a plan out: the intent, one write, what it led to. */
 export async function deliverPlan(
   context: DeliveryContext,
@@ -67,12 +62,7 @@ export async function deliverPlan(
     case 'absent':
       return isMissing(record) ? lookAgain(delivery) : absent(delivery)
     case 'unchanged':
-      // A write that is still on its way names the version that was read before it. Writing once more makes that version
-      // a past one, so that it cannot take effect later and undo what is right now. And a read that lags behind, on the
-      // strength of which a role of ours would be forgotten, names a past version itself, so that the write finds out.
-      if (record.writePendingSeconds !== undefined || forgetsRole(record, plan)) {
-        return replace(delivery, { ...plan, kind: 'replace' })
-      }
+      if (!isSure(record, plan)) return replace(delivery, { ...plan, kind: 'replace' })
       return finish(delivery, { observed: plan.observed, rule: plan.rule, write: undefined }, 'unchanged')
     case 'create':
       return beforehand(delivery, plan) ?? create(delivery, plan)
@@ -83,27 +73,6 @@ export async function deliverPlan(
   }
 }
 
-/**
- * Whether a role that we gave, or may have given, and that is wanted no more, is gone although no write of ours that was seen
- * to succeed took it away.
- */
-const forgetsRole = (
-  { granted, placeholders }: AccountRecord,
-  { observed, rule }: Planned<'unchanged' | 'replace'>,
-): boolean =>
-  [...granted, ...placeholders].some(
-    (role) => !rule.wanted.includes(role) && !observed.account.roles.includes(role),
-  )
-
-/**
- * An account that was linked and is not to be found is believed to be gone after so long, even if its deletion was asked for:
- * only the answer to that says so at once. What is read may lag behind for a while.
- */
-const MISSING_SECONDS = 10
-
-const isMissing = ({ campaignManagerId, missingSeconds = 0 }: AccountRecord): boolean =>
-  campaignManagerId !== undefined && missingSeconds < MISSING_SECONDS
-
 async function lookAgain({ context, claim }: Delivery): Promise<Attempt> {
   if (!(await noteMissing(context.db, claim))) return lost
   return {
@@ -113,9 +82,6 @@ async function lookAgain({ context, claim }: Delivery): Promise<Attempt> {
     detail: 'the account is not to be found, and is looked for once more before that is believed',
   }
 }
-
-const isUnsettled = ({ createKey, writePendingSeconds = UNSETTLED_SECONDS }: AccountRecord): boolean =>
-  createKey !== undefined && writePendingSeconds < UNSETTLED_SECONDS
 
 const unsettled: Attempt = {
   kind: 'failed',
@@ -144,8 +110,6 @@ function beforehand(
   if (mayBeElsewhere && isMissing(record)) return lookAgain(delivery)
   return isElsewhere && isUnsettled(record) ? unsettled : undefined
 }
-
-const isSameAddress = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase()
 
 async function remove({ context, claim, record }: Delivery, plan: Planned<'delete'>): Promise<Attempt> {
   const { account, etag } = plan.observed
@@ -243,8 +207,7 @@ async function replaceRolesOnly(
   const rolesOnly = { ...inputOf(observed.account), enabled: input.enabled, roles: [...input.roles] }
   let written = observed
   let write: AccountWrite | undefined
-  const isSettled = record.writePendingSeconds === undefined && !forgetsRole(record, plan)
-  if (!holds(observed.account, rolesOnly) || !isSettled) {
+  if (!holds(observed.account, rolesOnly) || !isSure(record, plan)) {
     write = replacementOf(observed, rolesOnly)
     const target = { account: observed.account }
     if (!(await intendWrite(context.db, claim, linked, rolesOnly, rule, write, target))) return lost

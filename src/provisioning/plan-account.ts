@@ -47,7 +47,7 @@ export interface AccountPolicies {
 export type BlockReason = 'no_email' | 'placeholder_missing' | 'account_exists' | 'account_linked_elsewhere'
 
 /** An account that exists, and what it should be. */
-interface Replacement {
+export interface Replacement {
   readonly observed: ObservedAccount
   readonly input: AccountInput
   readonly rule: RoleTarget

@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import t from 'tap'
-import { addMembers, groupBody, removeMembers, userBody } from '../support/scim-client.ts'
+import { addMembers, groupBody, removeMembers, setActive, userBody } from '../support/scim-client.ts'
 import { startTestService } from '../support/service.ts'
 
 const lag = { kind: 'stale', method: 'GET', durationMs: 600_000 } as const
@@ -93,4 +93,56 @@ t.test('nor is a role forgotten that a write gave although the answer was that i
   await settle()
   await retry()
   t.strictSame(accounts(), { 'ann@example.com': ['Campaign Editor'] })
+})
+
+t.test(
+  'a read that still shows a role that was taken away does not keep it from being given again',
+  async (t) => {
+    const { scim, settle, accounts, sandbox } = await startTestService(t)
+    const ann = (await scim('POST', '/Users', userBody('ann'))).body.id
+    const groups: string[] = []
+    for (const name of ['Campaign Editor', 'Agents']) {
+      groups.push((await scim('POST', '/Groups', groupBody(name))).body.id)
+      await scim('PATCH', `/Groups/${groups.at(-1)}`, addMembers(ann))
+    }
+    await settle()
+    await scim('PATCH', `/Groups/${groups[1]}`, removeMembers(ann))
+    await settle()
+    t.strictSame(accounts(), { 'ann@example.com': ['Campaign Editor'] })
+    sandbox.state.faults.set({ ...lag, times: 1 })
+    await scim('PATCH', `/Groups/${groups[1]}`, addMembers(ann))
+    await settle()
+    t.strictSame(accounts(), { 'ann@example.com': ['Campaign Editor', 'Agents'] })
+  },
+)
+
+t.test('nor one that still shows an account that was deleted', async (t) => {
+  const { scim, settle, retry, accounts, sandbox } = await startTestService(t)
+  const ann = (await scim('POST', '/Users', userBody('ann'))).body.id
+  const group = (await scim('POST', '/Groups', groupBody('Agents'))).body.id
+  await scim('PATCH', `/Groups/${group}`, addMembers(ann))
+  await settle()
+  await scim('PATCH', `/Groups/${group}`, removeMembers(ann))
+  await settle()
+  t.strictSame(accounts(), {})
+  sandbox.state.faults.set({ ...lag, times: 2 })
+  await scim('PATCH', `/Groups/${group}`, addMembers(ann))
+  await settle()
+  await retry()
+  t.strictSame(accounts(), { 'ann@example.com': ['Agents'] })
+})
+
+t.test('an account that a read still shows disabled is disabled', async (t) => {
+  const { scim, settle, sandbox } = await startTestService(t, { env: { ON_DEACTIVATE: 'suspend' } })
+  const path = `/Users/${(await scim('POST', '/Users', userBody('ann'))).body.id}`
+  const set = async (active: boolean) => {
+    await scim('PATCH', path, setActive(active))
+    await settle()
+    return sandbox.state.userByEmail('ann@example.com')?.enabled
+  }
+  await settle()
+  t.equal(await set(false), false)
+  t.equal(await set(true), true)
+  sandbox.state.faults.set({ ...lag, times: 1 })
+  t.equal(await set(false), false)
 })

@@ -3,23 +3,21 @@ import { sql } from 'kysely'
 import type { Test } from 'tap'
 import type { FaultRule } from '../../src/sandbox/faults.ts'
 import type { RequestRecord } from '../../src/sandbox/request-log.ts'
-import { addMembers, groupBody, patchBody, removeMembers, userBody } from '../support/scim-client.ts'
+import type { SandboxState } from '../../src/sandbox/state.ts'
 import { startTestService, type TestService } from '../support/service.ts'
-
-const PLACEHOLDER = 'Placeholder'
-const GROUPS = ['Agents', 'Analyst'] as const
-const BY_HAND = 'Auditor'
-
-type Change =
-  | `${'join' | 'leave'} ${(typeof GROUPS)[number]}`
-  | 'change address'
-  | 'give by hand'
-  | 'delete user'
+import {
+  type Change,
+  createScriptedGroups,
+  MEMBERSHIPS,
+  OTHERS,
+  ROLES,
+  ScriptedPerson,
+} from './scripted-person.ts'
 
 /** What befalls one call to Campaign Manager, and what happens in the directory meanwhile. */
 interface Turn {
   readonly read: FaultRule | undefined
-  readonly write: FaultRule | undefined
+  readonly write: FaultRule | 'late' | undefined
   readonly change: Change | undefined
 }
 
@@ -28,15 +26,16 @@ interface Script {
   readonly turns: readonly Turn[]
 }
 
-const LAG = 600_000
-const READS: readonly (FaultRule | undefined)[] = [
+const TIMEOUT_MS = 300
+const stale: FaultRule = { kind: 'stale', durationMs: 600_000 }
+const READS: readonly Turn['read'][] = [
   undefined,
-  { kind: 'stale', durationMs: LAG },
-  { kind: 'stale', durationMs: LAG },
+  stale,
+  stale,
   { kind: 'not_found' },
   { kind: 'error', status: 500 },
 ]
-const WRITES: readonly (FaultRule | undefined)[] = [
+const WRITES: readonly Turn['write'][] = [
   undefined,
   { kind: 'repeated' },
   { kind: 'repeated' },
@@ -48,26 +47,22 @@ const WRITES: readonly (FaultRule | undefined)[] = [
   { kind: 'error', status: 403 },
   { kind: 'error', status: 500 },
   { kind: 'html' },
+  'late',
 ]
-const MEMBERSHIPS: readonly Change[] = GROUPS.flatMap(
-  (name) => [`join ${name}`, `leave ${name}`] satisfies Change[],
-)
 
 const change = fc.oneof(
-  { weight: 8, arbitrary: fc.constantFrom(...MEMBERSHIPS) },
-  { weight: 2, arbitrary: fc.constant<Change>('change address') },
-  { weight: 1, arbitrary: fc.constant<Change>('give by hand') },
-  { weight: 1, arbitrary: fc.constant<Change>('delete user') },
+  { weight: 3, arbitrary: fc.constantFrom<Change>(...MEMBERSHIPS) },
+  { weight: 2, arbitrary: fc.constantFrom<Change>(...OTHERS) },
 )
 const script: fc.Arbitrary<Script> = fc.record({
-  before: fc.array(fc.constantFrom(...MEMBERSHIPS), { maxLength: 3 }),
+  before: fc.array(fc.constantFrom<Change>(...MEMBERSHIPS), { maxLength: 3 }),
   turns: fc.array(
     fc.record({
       read: fc.constantFrom(...READS),
       write: fc.constantFrom(...WRITES),
       change: fc.option(change, { nil: undefined, freq: 2 }),
     }),
-    { minLength: 1, maxLength: 12, size: 'max' },
+    { minLength: 1, maxLength: 14, size: 'max' },
   ),
 })
 
@@ -77,16 +72,19 @@ const script: fc.Arbitrary<Script> = fc.record({
  */
 export async function checkScripts(t: Test, runs: number): Promise<void> {
   const service = await startTestService(t, {
-    roles: [PLACEHOLDER, ...GROUPS, BY_HAND],
-    env: { PLACEHOLDER_ROLE: PLACEHOLDER, DELETION_GUARD_COUNT: '0' },
+    roles: ROLES,
+    env: {
+      PLACEHOLDER_ROLE: ROLES[0] ?? '',
+      ON_DEACTIVATE: 'suspend',
+      DELETION_GUARD_COUNT: '0',
+      CAMPAIGN_MANAGER_TIMEOUT_MS: String(TIMEOUT_MS),
+    },
   })
-  const groupIds = new Map<string, string>()
-  for (const name of GROUPS)
-    groupIds.set(name, (await service.scim('POST', '/Groups', groupBody(name))).body.id)
+  const groups = await createScriptedGroups(service)
   let persons = 0
   const property = fc.asyncProperty(script, async (each) => {
     persons += 1
-    await play(service, groupIds, `scripted-${persons}`, each)
+    await play(service, new ScriptedPerson(service, groups, `scripted-${persons}`), each)
   })
   const seed = process.env.CHAOS_SEED
   const result = await fc.check(property, {
@@ -98,117 +96,97 @@ export async function checkScripts(t: Test, runs: number): Promise<void> {
   else t.pass('after every script the account is as the directory says')
 }
 
-async function play(
-  service: TestService,
-  groupIds: ReadonlyMap<string, string>,
-  name: string,
-  { before, turns }: Script,
-): Promise<void> {
-  const { scim, sandbox, settle, retry } = service
+async function play(service: TestService, person: ScriptedPerson, { before, turns }: Script): Promise<void> {
+  const { sandbox, settle, retry } = service
   const { state } = sandbox
   const { db } = service.database
-  const addresses = [`${name}@example.com`]
-  const id: string = (await scim('POST', '/Users', userBody(name))).body.id
   const first = state.requests.length
-  const memberOf = new Set<string>()
-  const byHand = new Set<string>()
-  let hasJoined = false
-  let isDeleted = false
-
-  const accounts = () => state.users().filter(({ email }) => addresses.includes(email))
-  const perform = async (what: Change): Promise<void> => {
-    if (what === 'give by hand') {
-      const account = accounts()[0]
-      if (!account) return
-      byHand.add(BY_HAND)
-      state.editUser(account.id, { roles: [...new Set([...account.roles, BY_HAND])] })
-      return
-    }
-    if (isDeleted) return
-    if (what === 'delete user') {
-      isDeleted = true
-      memberOf.clear()
-      await scim('DELETE', `/Users/${id}`)
-      return
-    }
-    if (what === 'change address') {
-      const value = `${name}-${addresses.length}@example.com`
-      addresses.push(value)
-      await scim(
-        'PATCH',
-        `/Users/${id}`,
-        patchBody({ op: 'Replace', path: 'emails[type eq "work"].value', value }),
-      )
-      return
-    }
-    const [verb, group = ''] = what.split(' ')
-    const path = `/Groups/${groupIds.get(group)}`
-    await scim('PATCH', path, verb === 'join' ? addMembers(id) : removeMembers(id))
-    if (verb === 'leave') memberOf.delete(group)
-    else {
-      memberOf.add(group)
-      hasJoined = true
-    }
-  }
-
-  for (const what of before) await perform(what)
-  let left = [...turns]
-  let afterwards: Change | undefined
-  state.onRequest = async ({ method, route }: RequestRecord) => {
-    if (route === 'roles') return
-    const turn = left.shift()
-    const fault = method === 'GET' ? turn?.read : turn?.write
-    state.faults.set(...(fault === undefined ? [] : [{ ...fault, times: 1 }]))
-    afterwards = undefined
-    // A change during a read comes before its answer; one during a write after it took effect, or before it where it does not.
-    if (turn?.change === undefined) return
-    if (method === 'GET' || fault?.kind === 'error' || fault?.kind === 'reset' || fault?.kind === 'html') {
-      await perform(turn.change)
-    } else afterwards = turn.change
-  }
-  state.onApplied = async () => {
-    const what = afterwards
-    afterwards = undefined
-    if (what !== undefined) await perform(what)
-  }
+  await person.perform('create user')
+  for (const what of before) await person.perform(what)
+  const late = new LateWrites()
+  const left = [...turns]
+  follow(state, left, person, late)
   try {
     await settle()
     // At once, not after the time in which a lagging read is expected to catch up.
-    for (let round = 0; round < 8 && left.length > 0; round += 1) {
+    for (let round = 0; round < 10 && left.length > 0; round += 1) {
       await sql`update dirty_user set not_before = now()`.execute(db)
       await settle()
     }
   } finally {
-    left = []
     state.onRequest = undefined
     state.onApplied = undefined
     state.faults.clear()
+    await late.release()
   }
   for (let round = 0; round < 5; round += 1) {
-    await sql`update account set write_pending_since = write_pending_since - interval '10 minutes'`.execute(
-      db,
-    )
+    await sql`
+      update account set write_pending_since = write_pending_since - interval '10 minutes'`.execute(db)
     await retry()
   }
   const { rows } = await sql`select failure, failure_detail from dirty_user`.execute(db)
-  if (rows.length > 0) throw new Error(`does not settle: ${JSON.stringify(rows)}`)
-  // What somebody did by hand is only seen by a resync.
-  if (byHand.size === 0) expectAccount()
+  if (rows.length > 0) throw new Error(`does not settle: ${JSON.stringify(rows)}\n${told()}`)
+  if (!person.touchedByHand) expectAccount()
   await service.resync()
   expectAccount()
-  await perform('delete user')
+  await person.perform('delete user')
   await retry()
 
   function expectAccount(): void {
-    const roles = new Set([...byHand, ...memberOf])
-    if (roles.size === 0 && !hasJoined) roles.add(PLACEHOLDER)
-    const isThere = !isDeleted && roles.size > 0
-    const expected = isThere ? [`${addresses.at(-1)} ${[...roles].sort()}`] : []
-    const actual = accounts().map((account) => `${account.email} ${[...account.roles].sort()}`)
-    if (expected.join() === actual.join()) return
-    const told = state.requests
+    const fault = person.fault()
+    if (fault !== undefined) throw new Error(`${fault}\n${told()}`)
+  }
+
+  function told(): string {
+    return state.requests
       .slice(first)
       .map((record) => [record.method, record.route, record.status, record.faulted, record.roles].join(' '))
-    throw new Error(`should be [${expected}], but is [${actual}]\n${told.join('\n')}`)
+      .join('\n')
+  }
+}
+
+/** Writes that nobody waits for any more when they arrive. */
+class LateWrites {
+  readonly #held: { record: RequestRecord; go: () => void }[] = []
+
+  hold(record: RequestRecord): Promise<void> {
+    return new Promise((go) => this.#held.push({ record, go }))
+  }
+
+  /** Once this returns, they have been carried out. */
+  async release(): Promise<void> {
+    for (const { record, go } of this.#held.splice(0)) {
+      go()
+      while (record.ended === undefined) await new Promise(setImmediate)
+    }
+  }
+}
+
+/** Has each further call take the next turn. */
+function follow(state: SandboxState, left: Turn[], person: ScriptedPerson, late: LateWrites): void {
+  let afterwards: Change | undefined
+  state.onRequest = async (record) => {
+    if (record.route === 'roles') return
+    state.faults.clear()
+    const turn = left.shift()
+    if (record.method === 'GET' && turn?.change !== undefined) await late.release()
+    const fault = record.method === 'GET' ? turn?.read : turn?.write
+    if (fault === 'late') {
+      if (turn?.change !== undefined) await person.perform(turn.change)
+      return late.hold(record)
+    }
+    if (fault !== undefined) state.faults.set({ ...fault, times: 1 })
+    afterwards = undefined
+    if (turn?.change === undefined) return
+    // During a read before its answer; during a write after it took effect, or before it where it does not.
+    const isCarriedOut =
+      fault === undefined || ['repeated', 'partial', 'cut_off', 'truncated'].includes(fault.kind)
+    if (record.method !== 'GET' && isCarriedOut) afterwards = turn.change
+    else await person.perform(turn.change)
+  }
+  state.onApplied = async () => {
+    const what = afterwards
+    afterwards = undefined
+    if (what !== undefined) await person.perform(what)
   }
 }

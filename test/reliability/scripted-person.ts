@@ -1,0 +1,165 @@
+import {
+  addMembers,
+  groupBody,
+  patchBody,
+  removeMembers,
+  setActive,
+  userBody,
+} from '../support/scim-client.ts'
+import type { TestService } from '../support/service.ts'
+
+const PLACEHOLDER = 'Placeholder'
+const BY_HAND = 'Auditor'
+/** To be renamed is to take the other of its names. */
+const NAMES = { one: ['Agents', 'Analyst'], two: ['Editor', 'Supervisor'] } as const
+export const ROLES = [PLACEHOLDER, BY_HAND, ...NAMES.one, ...NAMES.two]
+
+type GroupKey = keyof typeof NAMES
+const GROUPS: readonly GroupKey[] = ['one', 'two']
+
+export const MEMBERSHIPS = ['join one', 'join two', 'leave one', 'leave two'] as const
+export const OTHERS = [
+  'rename one',
+  'toggle active',
+  'change address',
+  'delete user',
+  'create user',
+  'give by hand',
+  'take by hand',
+  'delete by hand',
+] as const
+export type Change = (typeof MEMBERSHIPS | typeof OTHERS)[number]
+
+export type ScriptedGroups = Readonly<Record<GroupKey, { readonly id: string; name: string }>>
+
+export async function createScriptedGroups({ scim }: TestService): Promise<ScriptedGroups> {
+  const create = async (key: GroupKey) => {
+    const name = NAMES[key][0]
+    return { id: String((await scim('POST', '/Groups', groupBody(name))).body.id), name }
+  }
+  return { one: await create('one'), two: await create('two') }
+}
+
+/** One person of the directory, and what Campaign Manager should hold of them. */
+export class ScriptedPerson {
+  readonly #service: TestService
+  readonly #groups: ScriptedGroups
+  readonly #name: string
+  readonly #addresses: string[]
+  readonly #memberOf = new Set<GroupKey>()
+  readonly #byHand = new Set<string>()
+  #id: string | undefined
+  #active = true
+  #awaiting = true
+  #changes = 0
+  #users = 0
+  /** What somebody did by hand is only seen by a comparison. */
+  touchedByHand = false
+
+  constructor(service: TestService, groups: ScriptedGroups, name: string) {
+    this.#service = service
+    this.#groups = groups
+    this.#name = name
+    this.#addresses = [`${name}@example.com`]
+  }
+
+  async perform(what: Change): Promise<void> {
+    this.#changes += 1
+    if (what === 'create user') return this.#create()
+    if (what.endsWith('by hand')) return this.#byHands(what)
+    if (this.#id === undefined) return
+    const path = `/Users/${this.#id}`
+    const { scim } = this.#service
+    switch (what) {
+      case 'delete user':
+        this.#id = undefined
+        this.#memberOf.clear()
+        await scim('DELETE', path)
+        return
+      case 'toggle active':
+        this.#active = !this.#active
+        if (this.#active && this.#memberOf.size === 0) this.#awaiting = true
+        await scim('PATCH', path, setActive(this.#active))
+        return
+      case 'change address': {
+        const value = `${this.#name}-${this.#changes}@example.com`
+        this.#addresses.push(value)
+        await scim('PATCH', path, patchBody({ op: 'Replace', path: 'emails[type eq "work"].value', value }))
+        return
+      }
+      case 'rename one': {
+        const group = this.#groups.one
+        group.name = NAMES.one.find((name) => name !== group.name) ?? ''
+        const operation = { op: 'Replace', path: 'displayName', value: group.name }
+        await scim('PATCH', `/Groups/${group.id}`, patchBody(operation))
+        return
+      }
+      default:
+        return this.#changeMembership(what, this.#id)
+    }
+  }
+
+  async #create(): Promise<void> {
+    if (this.#id !== undefined || this.#byHand.size > 0) return
+    this.#addresses.push(`${this.#name}@example.com`)
+    this.#active = true
+    this.#awaiting = true
+    this.#users += 1
+    const { body } = await this.#service.scim('POST', '/Users', userBody(this.#name))
+    this.#id = body.id
+  }
+
+  async #changeMembership(what: Change, id: string): Promise<void> {
+    const [verb, key] = what.split(' ')
+    const group = GROUPS.find((each) => each === key) ?? 'one'
+    const isJoining = verb === 'join'
+    if (isJoining) {
+      this.#memberOf.add(group)
+      this.#awaiting = false
+    } else this.#memberOf.delete(group)
+    const patch = isJoining ? addMembers(id) : removeMembers(id)
+    await this.#service.scim('PATCH', `/Groups/${this.#groups[group].id}`, patch)
+  }
+
+  #byHands(what: Change): void {
+    const { state } = this.#service.sandbox
+    const account = this.#accounts()[0]
+    // Which of two users of one person had the account decides what becomes of roles given by hand.
+    if (account === undefined || this.#id === undefined || this.#users > 1) return
+    this.touchedByHand = true
+    if (what === 'give by hand') {
+      this.#byHand.add(BY_HAND)
+      state.editUser(account.id, { roles: [...new Set([...account.roles, BY_HAND])] })
+    } else if (what === 'take by hand') {
+      const roles = account.roles.slice(1)
+      if (roles.length === 0) return
+      state.editUser(account.id, { roles })
+      if (!roles.includes(BY_HAND)) this.#byHand.clear()
+    } else {
+      this.#byHand.clear()
+      state.removeUser(account.id)
+    }
+  }
+
+  #accounts() {
+    return this.#service.sandbox.state.users().filter(({ email }) => this.#addresses.includes(email))
+  }
+
+  /** What is wrong, if anything is. */
+  fault(): string | undefined {
+    const expected = this.#expected()
+    const actual = this.#accounts().map(({ email, enabled, roles }) => line(email, enabled, roles))
+    if (expected.join() === actual.join()) return undefined
+    return `should be [${expected}], but is [${actual}]`
+  }
+
+  #expected(): string[] {
+    if (this.#id === undefined) return []
+    const roles = [...this.#byHand, ...[...this.#memberOf].map((key) => this.#groups[key].name)]
+    if (roles.length === 0 && this.#awaiting) roles.push(PLACEHOLDER)
+    return roles.length > 0 ? [line(this.#addresses.at(-1) ?? '', this.#active, roles)] : []
+  }
+}
+
+const line = (email: string, enabled: boolean, roles: readonly string[]): string =>
+  `${email} ${enabled ? 'enabled' : 'disabled'} ${[...roles].sort().join('+')}`
