@@ -11,11 +11,14 @@ import type { Replacement } from './plan-account.ts'
  * what is read is not what was seen last, it may lag behind; then it names a past version itself, so that the write finds out.
  */
 export const isSure = (record: AccountRecord, plan: Replacement): boolean =>
-  record.writePendingSeconds === undefined &&
-  isAsSeen(record, plan.observed.account) &&
-  !forgetsRole(record, plan)
+  isAsSeen(record, plan.observed.account) && !forgetsRole(record, plan)
 
-const isAsSeen = ({ observedRoles, enabled, email }: AccountRecord, account: Account): boolean =>
+/** Whether no write is on its way, and the account is shown as it was seen last. */
+export const isAsSeen = (
+  { writePendingSeconds, observedRoles, enabled, email }: AccountRecord,
+  account: Account,
+): boolean =>
+  writePendingSeconds === undefined &&
   observedRoles !== undefined &&
   sameRoles(observedRoles, account.roles) &&
   (enabled ?? account.enabled) === account.enabled &&

@@ -6,6 +6,7 @@ import type { AccountRecord } from '../directory/account-record.ts'
 import type { Attempt } from '../reconcile/attempt.ts'
 import type { Claim } from '../reconcile/dirty-set.ts'
 import { notApplied } from './attempt-failure.ts'
+import { isAsSeen } from './certainty.ts'
 import { replacementOf } from './delivery-audit.ts'
 import { intendHold } from './delivery-intent.ts'
 import { recordHeld, recordNotApplied } from './delivery-record.ts'
@@ -33,7 +34,7 @@ export async function holdDeletion(
   observed: ObservedAccount,
 ): Promise<Attempt> {
   const { account, etag } = observed
-  const writes = account.enabled || record.writePendingSeconds !== undefined
+  const writes = account.enabled || !isAsSeen(record, account)
   if (record.deletion === 'held' && !writes) return held
   const input = { ...inputOf(account), enabled: false }
   const write = { ...replacementOf(observed, input), operation: 'account.disable' as const }

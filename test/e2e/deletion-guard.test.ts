@@ -314,6 +314,18 @@ t.test('ON_DEACTIVATE=suspend: who had no access before gets none by a cancelled
   await step(t, service, 'cancelled', () => {}, everyone(['cid', 'dan', 'eve'], enabled('Agents')))
 })
 
+t.test('an account that a read still shows disabled is disabled', async (t) => {
+  const { service, actor } = await fiveAgents(t, { ON_DEACTIVATE: 'suspend' })
+  const { state } = service.sandbox
+  for (const active of [false, true]) {
+    await actor.active('ann', active)
+    await service.settle()
+  }
+  const id = state.userByEmail(emailOf('ann'))?.id ?? ''
+  state.faults.set({ kind: 'stale', durationMs: 600_000, emailOrId: id, times: 1 })
+  await step(t, service, 'held', () => actor.remove('Agents', ...five), everyone(five, disabled('Agents')))
+})
+
 t.test('an account that could not be disabled before the hold is cancelled', async (t) => {
   const { service, actor } = await fiveAgents(t)
   const { faults } = service.sandbox.state
