@@ -18,17 +18,11 @@ type GroupKey = keyof typeof NAMES
 const GROUPS: readonly GroupKey[] = ['one', 'two']
 
 export const MEMBERSHIPS = ['join one', 'join two', 'leave one', 'leave two'] as const
-export const OTHERS = [
-  'rename one',
-  'toggle active',
-  'change address',
-  'delete user',
-  'create user',
-  'give by hand',
-  'take by hand',
-  'delete by hand',
-] as const
-export type Change = (typeof MEMBERSHIPS | typeof OTHERS)[number]
+export const OTHERS = ['rename one', 'toggle active', 'change address', 'delete user', 'create user'] as const
+export const BY_HAND_CHANGES = ['give by hand', 'take by hand', 'delete by hand'] as const
+/** For two who share their addresses. */
+export const HANDOVERS = ['take address', 'have own address'] as const
+export type Change = (typeof MEMBERSHIPS | typeof OTHERS | typeof BY_HAND_CHANGES | typeof HANDOVERS)[number]
 
 export type ScriptedGroups = Readonly<Record<GroupKey, { readonly id: string; name: string }>>
 
@@ -45,22 +39,26 @@ export class ScriptedPerson {
   readonly #service: TestService
   readonly #groups: ScriptedGroups
   readonly #name: string
-  readonly #addresses: string[]
+  readonly #neighbour: string | undefined
+  #address: string
   readonly #memberOf = new Set<GroupKey>()
   readonly #byHand = new Set<string>()
   #id: string | undefined
   #active = true
   #awaiting = true
   #changes = 0
-  #users = 0
+  /** One for each time the person was created. */
+  readonly userIds: string[] = []
   /** What somebody did by hand is only seen by a comparison. */
   touchedByHand = false
 
-  constructor(service: TestService, groups: ScriptedGroups, name: string) {
+  /** @param neighbour whose address this one may take */
+  constructor(service: TestService, groups: ScriptedGroups, name: string, neighbour?: string) {
     this.#service = service
     this.#groups = groups
     this.#name = name
-    this.#addresses = [`${name}@example.com`]
+    this.#neighbour = neighbour
+    this.#address = addressOf(name)
   }
 
   async perform(what: Change): Promise<void> {
@@ -81,12 +79,12 @@ export class ScriptedPerson {
         if (this.#active && this.#memberOf.size === 0) this.#awaiting = true
         await scim('PATCH', path, setActive(this.#active))
         return
-      case 'change address': {
-        const value = `${this.#name}-${this.#changes}@example.com`
-        this.#addresses.push(value)
-        await scim('PATCH', path, patchBody({ op: 'Replace', path: 'emails[type eq "work"].value', value }))
-        return
-      }
+      case 'change address':
+        return this.#changeAddress(path, addressOf(`${this.#name}-${this.#changes}`))
+      case 'take address':
+        return this.#changeAddress(path, addressOf(this.#neighbour ?? this.#name))
+      case 'have own address':
+        return this.#changeAddress(path, addressOf(this.#name))
       case 'rename one': {
         const group = this.#groups.one
         group.name = NAMES.one.find((name) => name !== group.name) ?? ''
@@ -101,12 +99,18 @@ export class ScriptedPerson {
 
   async #create(): Promise<void> {
     if (this.#id !== undefined || this.#byHand.size > 0) return
-    this.#addresses.push(`${this.#name}@example.com`)
+    this.#address = addressOf(this.#name)
     this.#active = true
     this.#awaiting = true
-    this.#users += 1
     const { body } = await this.#service.scim('POST', '/Users', userBody(this.#name))
-    this.#id = body.id
+    this.#id = String(body.id)
+    this.userIds.push(this.#id)
+  }
+
+  async #changeAddress(path: string, value: string): Promise<void> {
+    this.#address = value
+    const operation = { op: 'Replace', path: 'emails[type eq "work"].value', value }
+    await this.#service.scim('PATCH', path, patchBody(operation))
   }
 
   async #changeMembership(what: Change, id: string): Promise<void> {
@@ -125,7 +129,7 @@ export class ScriptedPerson {
     const { state } = this.#service.sandbox
     const account = this.#accounts()[0]
     // Which of two users of one person had the account decides what becomes of roles given by hand.
-    if (account === undefined || this.#id === undefined || this.#users > 1) return
+    if (account === undefined || this.#id === undefined || this.userIds.length > 1) return
     this.touchedByHand = true
     if (what === 'give by hand') {
       this.#byHand.add(BY_HAND)
@@ -142,7 +146,8 @@ export class ScriptedPerson {
   }
 
   #accounts() {
-    return this.#service.sandbox.state.users().filter(({ email }) => this.#addresses.includes(email))
+    const externalId = `entra-${this.#name}`
+    return this.#service.sandbox.state.users().filter((account) => account.externalId === externalId)
   }
 
   /** What is wrong, if anything is. */
@@ -157,9 +162,11 @@ export class ScriptedPerson {
     if (this.#id === undefined) return []
     const roles = [...this.#byHand, ...[...this.#memberOf].map((key) => this.#groups[key].name)]
     if (roles.length === 0 && this.#awaiting) roles.push(PLACEHOLDER)
-    return roles.length > 0 ? [line(this.#addresses.at(-1) ?? '', this.#active, roles)] : []
+    return roles.length > 0 ? [line(this.#address, this.#active, roles)] : []
   }
 }
+
+const addressOf = (name: string): string => `${name}@example.com`
 
 const line = (email: string, enabled: boolean, roles: readonly string[]): string =>
   `${email} ${enabled ? 'enabled' : 'disabled'} ${[...roles].sort().join('+')}`
