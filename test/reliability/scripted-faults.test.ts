@@ -4,9 +4,9 @@ import { checkScripts } from './scripted-faults.ts'
 t.setTimeout(120_000)
 
 t.test('whatever Campaign Manager answers during a change, the account follows in the end', (t) =>
-  checkScripts(t, 'one', 50),
+  checkScripts(t, 'one', 25),
 )
 
 t.test('and so do the accounts of two of whom one wants the other’s address', (t) =>
-  checkScripts(t, 'two', 25),
+  checkScripts(t, 'two', 10),
 )
