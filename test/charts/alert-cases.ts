@@ -250,8 +250,8 @@ export const alertCases: readonly AlertCase[] = [
         [beside('last_scim_write_timestamp_seconds')]: '_x2880 0x1600',
         [of('accounts', ', standing="assigned"')]: '9x4400',
       },
-      at: '4321m',
-      value: '3d 0h 1m 0s',
+      at: '4330m',
+      value: '3d 0h 10m 0s',
     },
     silent: {
       series: {
@@ -259,7 +259,7 @@ export const alertCases: readonly AlertCase[] = [
         [beside('last_scim_write_timestamp_seconds')]: `_x2880 ${2000 * 60}x1600`,
         [of('accounts', ', standing="assigned"')]: '9x4400',
       },
-      at: '4321m',
+      at: '4330m',
     },
   },
   {

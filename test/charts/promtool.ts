@@ -40,13 +40,18 @@ export function promtool(...args: string[]): { status: number | null; output: st
   return { status, output: stdout + stderr }
 }
 
-/** One run for all of these tests, with the rules of these files by name: promtool says which one is not as expected. */
+/**
+ * One run for all of these tests, with the rules of these files by name: promtool says which one is not as expected.
+ *
+ * @param interval of the evaluations, all of whose rules promtool goes through for each test
+ */
 export function testRules(
   t: Test,
   rules: Readonly<Record<string, string>>,
   tests: readonly unknown[],
+  interval = '1m',
 ): { status: number | null; output: string } {
-  const file = { rule_files: Object.keys(rules), evaluation_interval: '1m', tests }
+  const file = { rule_files: Object.keys(rules), evaluation_interval: interval, tests }
   const folder = t.testdir({ ...rules, 'test.yaml': JSON.stringify(file) })
   return promtool('test', 'rules', join(folder, 'test.yaml'))
 }
