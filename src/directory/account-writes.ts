@@ -31,7 +31,9 @@ export async function recordIntent(
     create_key: intent.createKey ?? null,
     deletion_asked: false,
     missing_since: null,
-    write_pending_since: sql<Date>`coalesce(write_pending_since, now())`,
+    // A creation names no version: what is waited for is the last that was sent.
+    write_pending_since:
+      intent.createKey === undefined ? sql<Date>`coalesce(write_pending_since, now())` : sql<Date>`now()`,
     untold_write: intent.untoldWrite,
   })
 }

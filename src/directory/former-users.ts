@@ -57,6 +57,7 @@ export async function passAccountOn(
       'write_pending_since',
       'untold_write',
       'observed_roles',
+      'enabled',
       'foreign_roles',
       'observed_at',
     ])

@@ -1,38 +1,41 @@
-import type { Account } from '../campaign-manager/messages.ts'
+import type { Account, AccountInput, ObservedAccount } from '../campaign-manager/messages.ts'
 import type { AccountRecord } from '../directory/account-record.ts'
 import { sameRoles } from '../roles/role-rule.ts'
-import type { Replacement } from './plan-account.ts'
+import { holds } from './plan-account.ts'
 
 // What one look at Campaign Manager proves, and what it does not.
 
-/**
- * Whether an account that looks right is right. A write that is still on its way names the version that was read before it:
- * writing once more makes that version a past one, so that it cannot take effect later and undo what is right now. And where
- * what is read is not what was seen last, it may lag behind; then it names a past version itself, so that the write finds out.
- */
-export const isSure = (record: AccountRecord, plan: Replacement): boolean =>
-  isAsSeen(record, plan.observed.account) && !forgetsRole(record, plan)
+/** A write that was refused because the account had changed since it was read. */
+export interface Overtaken {
+  readonly accountId: string
+  readonly input: AccountInput
+  readonly etag: string | undefined
+}
 
-/** Whether no write is on its way, and the account is shown as it was seen last. */
+/**
+ * Whether no write is on its way, and the account is shown as it was seen last. A write on its way names the version that was
+ * read before it: writing once more makes that version a past one, so that it cannot take effect later and undo what is right
+ * now. And what is not as it was seen last may lag behind; then it names a past version itself, so that the write finds out.
+ */
 export const isAsSeen = (
-  { writePendingSeconds, observedRoles, enabled, email }: AccountRecord,
+  { writePendingSeconds, observedRoles, enabled, email, externalId }: AccountRecord,
   account: Account,
 ): boolean =>
   writePendingSeconds === undefined &&
   observedRoles !== undefined &&
   sameRoles(observedRoles, account.roles) &&
   (enabled ?? account.enabled) === account.enabled &&
+  externalId === (account.externalId || undefined) &&
   email !== undefined &&
   isSameAddress(email, account.email)
 
-/**
- * Whether a role that we gave, or may have given, and that is wanted no more, is gone although no write of ours that was seen
- * to succeed took it away.
- */
-const forgetsRole = ({ granted, placeholders }: AccountRecord, { observed, rule }: Replacement): boolean =>
-  [...granted, ...placeholders].some(
-    (role) => !rule.wanted.includes(role) && !observed.account.roles.includes(role),
-  )
+/** Where something on the way sends writes twice, it is the second that is refused, and what the first made of the account is there. */
+export const isCarriedOut = (overtaken: Overtaken | undefined, { account, etag }: ObservedAccount): boolean =>
+  overtaken !== undefined &&
+  overtaken.accountId === account.id &&
+  overtaken.etag !== undefined &&
+  overtaken.etag !== etag &&
+  holds(account, overtaken.input)
 
 /**
  * An account that was linked and is not to be found is believed to be gone after so long, even if its deletion was asked for:

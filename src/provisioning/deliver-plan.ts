@@ -8,7 +8,7 @@ import type { AccountRecord } from '../directory/account-record.ts'
 import type { Attempt } from '../reconcile/attempt.ts'
 import type { Claim } from '../reconcile/dirty-set.ts'
 import { linkedElsewhere, notApplied } from './attempt-failure.ts'
-import { isMissing, isSameAddress, isSure, isUnsettled } from './certainty.ts'
+import { isAsSeen, isCarriedOut, isMissing, isSameAddress, isUnsettled, type Overtaken } from './certainty.ts'
 import { type AccountWrite, creationOf, deletionOf, replacementOf } from './delivery-audit.ts'
 import { intendDelete, intendWrite } from './delivery-intent.ts'
 import {
@@ -16,6 +16,7 @@ import {
   EMAIL_TAKEN,
   finishAbsent,
   finishObserved,
+  forgetCreation,
   noteMissing,
   recordAccount,
   recordFailed,
@@ -30,6 +31,8 @@ export interface DeliveryContext {
   readonly db: Kysely<Database>
   readonly campaignManager: CampaignManager
   readonly onRoleChange: (change: 'added' | 'removed', count: number) => void
+  /** By the attempt before this one, which starts over. */
+  readonly overtaken?: Overtaken | undefined
 }
 
 /** One delivery, as its steps hand it on. */
@@ -57,12 +60,15 @@ export async function deliverPlan(
   const delivery: Delivery = { context, claim, record, remainder }
   switch (plan.kind) {
     case 'blocked':
+      await letGo(delivery)
       if (plan.reason === ACCOUNT_LINKED_ELSEWHERE) return linkedElsewhere
       return { kind: 'waiting', reason: plan.reason, detail: plan.detail }
     case 'absent':
       return isMissing(record) ? lookAgain(delivery) : absent(delivery)
     case 'unchanged':
-      if (!isSure(record, plan)) return replace(delivery, { ...plan, kind: 'replace' })
+      if (!isAsSeen(record, plan.observed.account) && !isCarriedOut(context.overtaken, plan.observed)) {
+        return replace(delivery, { ...plan, kind: 'replace' })
+      }
       return finish(delivery, { observed: plan.observed, rule: plan.rule, write: undefined }, 'unchanged')
     case 'create':
       return beforehand(delivery, plan) ?? create(delivery, plan)
@@ -83,11 +89,18 @@ async function lookAgain({ context, claim }: Delivery): Promise<Attempt> {
   }
 }
 
+/** A creation that was not answered, long ago, must not keep others from the address of somebody who is to have no account. */
+async function letGo({ context, claim, record }: Delivery): Promise<void> {
+  if (record.createKey === undefined || record.campaignManagerId !== undefined || isUnsettled(record)) return
+  await forgetCreation(context.db, claim)
+}
+
 const unsettled: Attempt = {
   kind: 'failed',
   scope: 'account',
   reason: 'create_unsettled',
-  detail: 'a creation was never answered, and the account may still appear',
+  detail:
+    'a creation was not answered, or refused as if the account were there already, and it may still appear',
 }
 
 async function absent({ context, claim, record }: Delivery): Promise<Attempt> {
@@ -207,7 +220,7 @@ async function replaceRolesOnly(
   const rolesOnly = { ...inputOf(observed.account), enabled: input.enabled, roles: [...input.roles] }
   let written = observed
   let write: AccountWrite | undefined
-  if (!holds(observed.account, rolesOnly) || !isSure(record, plan)) {
+  if (!holds(observed.account, rolesOnly) || !isAsSeen(record, observed.account)) {
     write = replacementOf(observed, rolesOnly)
     const target = { account: observed.account }
     if (!(await intendWrite(context.db, claim, linked, rolesOnly, rule, write, target))) return lost

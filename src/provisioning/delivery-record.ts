@@ -47,6 +47,10 @@ export const recordHeld = (
 export const spendKey = (db: Kysely<Database>, claim: Claim): Promise<boolean> =>
   whileHeld(db, claim, (trx) => recordSpentKey(trx, claim.tenantId, claim.userId))
 
+/** Records that a creation which was never answered did not take effect. */
+export const forgetCreation = (db: Kysely<Database>, claim: Claim): Promise<boolean> =>
+  whileHeld(db, claim, (trx) => recordRefused(trx, claim.tenantId, claim.userId))
+
 /** Records that the linked account was not found. */
 export const noteMissing = (db: Kysely<Database>, claim: Claim): Promise<boolean> =>
   whileHeld(db, claim, (trx) => recordMissing(trx, claim.tenantId, claim.userId))

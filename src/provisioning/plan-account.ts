@@ -47,7 +47,7 @@ export interface AccountPolicies {
 export type BlockReason = 'no_email' | 'placeholder_missing' | 'account_exists' | 'account_linked_elsewhere'
 
 /** An account that exists, and what it should be. */
-export interface Replacement {
+interface Replacement {
   readonly observed: ObservedAccount
   readonly input: AccountInput
   readonly rule: RoleTarget

@@ -8,6 +8,7 @@ import { sameRoles } from '../roles/role-rule.ts'
 import { accountExternalId, accountFields } from './account-fields.ts'
 import { accountSituation } from './account-situation.ts'
 import { attemptFailed, isConflict, linkedElsewhere } from './attempt-failure.ts'
+import type { Overtaken } from './certainty.ts'
 import type { DeletionGuard } from './deletion-guard.ts'
 import { type DeliveryContext, deliverPlan } from './deliver-plan.ts'
 import { recordInterrupted } from './delivery-record.ts'
@@ -49,9 +50,23 @@ export async function reconcileUser(context: ReconcileContext, claim: Claim): Pr
 
 async function reconcileAgain(context: ReconcileContext, claim: Claim): Promise<Attempt> {
   let roleRefused = false
+  let overtaken: Overtaken | undefined
+  const { campaignManager } = context
+  const replaceAccount: CampaignManager['replaceAccount'] = async (accountId, input, etag) => {
+    try {
+      return await campaignManager.replaceAccount(accountId, input, etag)
+    } catch (error) {
+      if (isConflict(error) && error.code === 'precondition_failed') overtaken = { accountId, input, etag }
+      throw error
+    }
+  }
+  const noticing = new Proxy(campaignManager, {
+    get: (target, operation) =>
+      operation === 'replaceAccount' ? replaceAccount : Reflect.get(target, operation),
+  })
   for (let conflicts = 0; ; conflicts += 1) {
     try {
-      return await reconcileOnce(context, claim, roleRefused)
+      return await reconcileOnce({ ...context, campaignManager: noticing, overtaken }, claim, roleRefused)
     } catch (error) {
       if (!isConflict(error) || conflicts >= MAX_CONFLICTS) return attemptFailed(error)
       if (error.code === 'role_unknown') {

@@ -146,3 +146,15 @@ t.test('an account that a read still shows disabled is disabled', async (t) => {
   sandbox.state.faults.set({ ...lag, times: 1 })
   t.equal(await set(false), false)
 })
+
+t.test('where every write is sent twice, each change takes one', async (t) => {
+  const { scim, settle, accounts, sandbox } = await startTestService(t)
+  const ann = (await scim('POST', '/Users', userBody('ann'))).body.id
+  const group = (await scim('POST', '/Groups', groupBody('Agents'))).body.id
+  await settle()
+  sandbox.state.faults.set({ kind: 'repeated', method: 'PUT' })
+  await scim('PATCH', `/Groups/${group}`, addMembers(ann))
+  await settle()
+  t.strictSame(accounts(), { 'ann@example.com': ['Agents'] })
+  t.equal(sandbox.state.requests.filter(({ method }) => method === 'PUT').length, 1)
+})

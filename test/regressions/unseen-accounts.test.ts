@@ -8,13 +8,14 @@ import { startTestService } from '../support/service.ts'
 
 const lag = { kind: 'stale', method: 'GET', durationMs: 600_000 } as const
 
-async function start(t: Test) {
-  const service = await startTestService(t)
+async function start(t: Test, env: Readonly<Record<string, string>> = {}) {
+  const service = await startTestService(t, { env })
   const { scim, settle, sandbox, database } = service
   const group = (await scim('POST', '/Groups', groupBody('Agents'))).body.id
   const ann = (await scim('POST', '/Users', userBody('ann'))).body.id
   return {
     ...service,
+    ann,
     join: () => scim('PATCH', `/Groups/${group}`, addMembers(ann)),
     leave: () => scim('PATCH', `/Groups/${group}`, removeMembers(ann)),
     changeAddress: () => {
@@ -94,4 +95,43 @@ t.test('nor while the first may still be made', async (t) => {
   t.strictSame(accounts(), { 'ann@example.com': ['Agents'] })
   await retry()
   t.strictSame(accounts(), { 'new@example.com': ['Agents'] })
+})
+
+t.test('the ten minutes of a creation that was not answered begin with its last sending', async (t) => {
+  const { join, leave, attempt, retry, accounts, database } = await start(t)
+  await join()
+  await attempt({ kind: 'error', status: 503, method: 'POST' })
+  await sql`update account set write_pending_since = write_pending_since - interval '11 minutes'`.execute(
+    database.db,
+  )
+  await attempt({ kind: 'cut_off', method: 'POST' })
+  await leave()
+  await attempt(lag)
+  await retry()
+  t.strictSame(accounts(), {})
+})
+
+t.test('a creation that was refused long ago does not keep others from the address', async (t) => {
+  const { scim, attempt, retry, accounts, sandbox, database, ann } = await start(t, {
+    EXISTING_ACCOUNTS: 'refuse',
+  })
+  const path = `/Users/${ann}`
+  await scim('PATCH', path, patchBody({ op: 'Replace', path: 'userName', value: 'ann' }))
+  const { id } = sandbox.state.putUser({ email: 'ann@example.com' })
+  await attempt(lag)
+  await attempt()
+  sandbox.state.removeUser(id)
+  await scim('PATCH', path, patchBody({ op: 'Remove', path: 'emails' }))
+  await scim(
+    'POST',
+    '/Users',
+    userBody('bob', { emails: [{ primary: true, type: 'work', value: 'ann@example.com' }] }),
+  )
+  for (let day = 0; day < 2; day += 1) {
+    await sql`update account set write_pending_since = write_pending_since - interval '1 day'`.execute(
+      database.db,
+    )
+    await retry()
+  }
+  t.strictSame(Object.keys(accounts()), ['ann@example.com'])
 })
