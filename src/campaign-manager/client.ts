@@ -5,6 +5,7 @@ import {
   type Account,
   accountOf,
   inputOf,
+  isSameAddress,
   type ObservedAccount,
   RolePage,
   UserMessage,
@@ -189,7 +190,7 @@ function observed(
 }
 
 function expectEmail(account: Account, email: string, answer: Answer, context: CallContext): void {
-  if (account.email.toLowerCase() === email.toLowerCase()) return
+  if (isSameAddress(account.email, email)) return
   throw malformed(answer, context, 'an account of another address than the one asked for')
 }
 

@@ -68,3 +68,6 @@ export function inputOf(source: AccountInput): AccountInput {
     roles: [...source.roles],
   }
 }
+
+/** An address is the same in any case. */
+export const isSameAddress = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase()

@@ -1,4 +1,9 @@
-import type { Account, AccountInput, ObservedAccount } from '../campaign-manager/messages.ts'
+import {
+  type Account,
+  type AccountInput,
+  isSameAddress,
+  type ObservedAccount,
+} from '../campaign-manager/messages.ts'
 import type { AccountRecord } from '../directory/account-record.ts'
 import { sameRoles } from '../roles/role-rule.ts'
 import { holds } from './plan-account.ts'
@@ -54,5 +59,3 @@ const UNSETTLED_SECONDS = 600
 
 export const isUnsettled = ({ createKey, writePendingSeconds = UNSETTLED_SECONDS }: AccountRecord): boolean =>
   createKey !== undefined && writePendingSeconds < UNSETTLED_SECONDS
-
-export const isSameAddress = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase()

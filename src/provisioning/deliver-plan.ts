@@ -2,13 +2,18 @@ import { randomUUID } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import type { CampaignManager } from '../campaign-manager/campaign-manager.ts'
 import { CampaignManagerError } from '../campaign-manager/errors.ts'
-import { type AccountInput, inputOf, type ObservedAccount } from '../campaign-manager/messages.ts'
+import {
+  type AccountInput,
+  inputOf,
+  isSameAddress,
+  type ObservedAccount,
+} from '../campaign-manager/messages.ts'
 import type { Database } from '../db/tables.ts'
 import type { AccountRecord } from '../directory/account-record.ts'
 import type { Attempt } from '../reconcile/attempt.ts'
 import type { Claim } from '../reconcile/dirty-set.ts'
 import { linkedElsewhere, notApplied } from './attempt-failure.ts'
-import { isAsSeen, isCarriedOut, isMissing, isSameAddress, isUnsettled, type Overtaken } from './certainty.ts'
+import { isAsSeen, isCarriedOut, isMissing, isUnsettled, type Overtaken } from './certainty.ts'
 import { type AccountWrite, creationOf, deletionOf, replacementOf } from './delivery-audit.ts'
 import { intendDelete, intendWrite } from './delivery-intent.ts'
 import {

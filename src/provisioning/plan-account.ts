@@ -2,6 +2,7 @@ import {
   type Account,
   type AccountInput,
   inputOf,
+  isSameAddress,
   type ObservedAccount,
 } from '../campaign-manager/messages.ts'
 import type { DeletionState } from '../db/tables.ts'
@@ -167,10 +168,10 @@ function planPresent(situation: AccountSituation, rule: RoleTarget, policies: Ac
   return { kind, observed, input, rule, release: false }
 }
 
-/** The fields, roles and enablement aside, that are not as they should be. An address is the same in any case. */
+/** The fields, roles and enablement aside, that are not as they should be. */
 export function editedFields(account: Account, input: AccountInput): string[] {
   const differs = {
-    email: account.email.toLowerCase() !== input.email.toLowerCase(),
+    email: !isSameAddress(account.email, input.email),
     firstName: (account.firstName || undefined) !== input.firstName,
     lastName: (account.lastName || undefined) !== input.lastName,
     displayName: (account.displayName || undefined) !== input.displayName,
