@@ -2,12 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import type { CampaignManager } from '../campaign-manager/campaign-manager.ts'
 import { CampaignManagerError } from '../campaign-manager/errors.ts'
-import {
-  type AccountInput,
-  inputOf,
-  isSameAddress,
-  type ObservedAccount,
-} from '../campaign-manager/messages.ts'
+import { inputOf, isSameAddress, type ObservedAccount } from '../campaign-manager/messages.ts'
 import type { Database } from '../db/tables.ts'
 import type { AccountRecord } from '../directory/account-record.ts'
 import type { Attempt } from '../reconcile/attempt.ts'
@@ -69,14 +64,14 @@ export async function deliverPlan(
       if (plan.reason === ACCOUNT_LINKED_ELSEWHERE) return linkedElsewhere
       return { kind: 'waiting', reason: plan.reason, detail: plan.detail }
     case 'absent':
-      return isMissing(record) ? lookAgain(delivery) : absent(delivery)
+      return absent(delivery)
     case 'unchanged':
-      if (!isAsSeen(record, plan.observed.account) && !isCarriedOut(context.overtaken, plan.observed)) {
-        return replace(delivery, { ...plan, kind: 'replace' })
+      if (isAsSeen(record, plan.observed.account) || isCarriedOut(context.overtaken, plan.observed)) {
+        return finish(delivery, { observed: plan.observed, rule: plan.rule, write: undefined }, 'unchanged')
       }
-      return finish(delivery, { observed: plan.observed, rule: plan.rule, write: undefined }, 'unchanged')
+      return replace(delivery, { ...plan, kind: 'replace' })
     case 'create':
-      return beforehand(delivery, plan) ?? create(delivery, plan)
+      return create(delivery, plan)
     case 'replace':
       return replace(delivery, plan)
     case 'delete':
@@ -108,25 +103,11 @@ const unsettled: Attempt = {
     'a creation was not answered, or refused as if the account were there already, and it may still appear',
 }
 
-async function absent({ context, claim, record }: Delivery): Promise<Attempt> {
+async function absent(delivery: Delivery): Promise<Attempt> {
+  const { context, claim, record } = delivery
+  if (isMissing(record)) return lookAgain(delivery)
   if (isUnsettled(record)) return unsettled
   return finishAbsent(context.db, claim, record, 'unchanged', undefined)
-}
-
-/**
- * Two accounts cannot have one address, so the answer to a creation tells of another one that is there. Not so where that one
- * has, or may have, another address: it would go on beside the new one.
- */
-function beforehand(
-  delivery: Delivery,
-  { input }: Planned<'create'>,
-): Promise<Attempt> | Attempt | undefined {
-  const { record } = delivery
-  const isElsewhere = record.email !== undefined && !isSameAddress(record.email, input.email)
-  // A write on its way may have been about the address.
-  const mayBeElsewhere = isElsewhere || record.writePendingSeconds !== undefined
-  if (mayBeElsewhere && isMissing(record)) return lookAgain(delivery)
-  return isElsewhere && isUnsettled(record) ? unsettled : undefined
 }
 
 async function remove({ context, claim, record }: Delivery, plan: Planned<'delete'>): Promise<Attempt> {
@@ -145,10 +126,20 @@ async function remove({ context, claim, record }: Delivery, plan: Planned<'delet
   return finishAbsent(context.db, claim, record, 'deleted', write)
 }
 
+/**
+ * The key of a creation whose answer never came is used again: should it have been applied after all, its answer comes
+ * now, and no second account. A key belongs to one address: an answer about another would not be this user's.
+ */
 async function create(delivery: Delivery, plan: Planned<'create'>): Promise<Attempt> {
   const { context, claim, record } = delivery
   const { input, rule } = plan
-  const reusedKey = pendingKey(record, input)
+  // Two accounts cannot have one address, so the answer tells of another one that is there. Not so where that one has, or may
+  // have, another address: it would go on beside the new one. A write on its way may have been about the address.
+  const isElsewhere = record.email !== undefined && !isSameAddress(record.email, input.email)
+  const mayBeElsewhere = isElsewhere || record.writePendingSeconds !== undefined
+  if (mayBeElsewhere && isMissing(record)) return lookAgain(delivery)
+  if (isElsewhere && isUnsettled(record)) return unsettled
+  const reusedKey = isElsewhere ? undefined : record.createKey
   const createKey = reusedKey ?? randomUUID()
   const write = creationOf(input)
   if (!(await intendWrite(context.db, claim, record, input, rule, write, { createKey }))) return lost
@@ -163,13 +154,6 @@ async function create(delivery: Delivery, plan: Planned<'create'>): Promise<Atte
   countRoleChanges(context, [], observed.account.roles)
   return finishVerified(delivery, observed, plan, write, 'created')
 }
-
-/**
- * The key of a creation whose answer never came is used again: should it have been applied after all, its answer comes
- * now, and no second account. A key belongs to one address: an answer about another would not be this user's.
- */
-const pendingKey = (record: AccountRecord, input: AccountInput): string | undefined =>
-  record.email !== undefined && isSameAddress(record.email, input.email) ? record.createKey : undefined
 
 /** The answer to a key used before is that of the first time: the account may be gone since. */
 async function stillThere(
@@ -216,10 +200,9 @@ const isFieldsRefused = (error: unknown): error is CampaignManagerError =>
 /** A field that Campaign Manager refuses must not keep a role on an account: the roles are written without it. */
 async function replaceRolesOnly(
   { context, claim, record }: Delivery,
-  plan: Planned<'replace'>,
+  { observed, input, rule }: Planned<'replace'>,
   cause: CampaignManagerError,
 ): Promise<Attempt> {
-  const { observed, input, rule } = plan
   // Whose account it is was recorded with the first intent.
   const linked = { ...record, campaignManagerId: observed.account.id }
   const rolesOnly = { ...inputOf(observed.account), enabled: input.enabled, roles: [...input.roles] }
