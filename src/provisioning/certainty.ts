@@ -38,7 +38,6 @@ export const isAsSeen = (
 export const isCarriedOut = (overtaken: Overtaken | undefined, { account, etag }: ObservedAccount): boolean =>
   overtaken !== undefined &&
   overtaken.accountId === account.id &&
-  overtaken.etag !== undefined &&
   overtaken.etag !== etag &&
   holds(account, overtaken.input)
 

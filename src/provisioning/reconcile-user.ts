@@ -7,8 +7,8 @@ import type { Claim } from '../reconcile/dirty-set.ts'
 import { sameRoles } from '../roles/role-rule.ts'
 import { accountExternalId, accountFields } from './account-fields.ts'
 import { accountSituation } from './account-situation.ts'
+import { type AttemptCalls, watchCalls } from './attempt-calls.ts'
 import { attemptFailed, isConflict, linkedElsewhere } from './attempt-failure.ts'
-import type { Overtaken } from './certainty.ts'
 import type { DeletionGuard } from './deletion-guard.ts'
 import { type DeliveryContext, deliverPlan } from './deliver-plan.ts'
 import { recordInterrupted } from './delivery-record.ts'
@@ -37,36 +37,21 @@ const MAX_CONFLICTS = 3
  * transaction during a call; never writes without the intent recorded; records only while the claim is held.
  */
 export async function reconcileUser(context: ReconcileContext, claim: Claim): Promise<Attempt> {
-  let isAsked = false
-  const campaignManager = new Proxy(context.campaignManager, {
-    get(target, operation) {
-      isAsked = true
-      return Reflect.get(target, operation)
-    },
-  })
-  const attempt = await reconcileAgain({ ...context, campaignManager }, claim)
-  return isAsked ? attempt : { ...attempt, unasked: true }
+  const calls = watchCalls(context.campaignManager)
+  const attempt = await reconcileAgain(context, claim, calls)
+  return calls.isAsked ? attempt : { ...attempt, unasked: true }
 }
 
-async function reconcileAgain(context: ReconcileContext, claim: Claim): Promise<Attempt> {
+async function reconcileAgain(
+  context: ReconcileContext,
+  claim: Claim,
+  calls: AttemptCalls,
+): Promise<Attempt> {
   let roleRefused = false
-  let overtaken: Overtaken | undefined
-  const { campaignManager } = context
-  const replaceAccount: CampaignManager['replaceAccount'] = async (accountId, input, etag) => {
-    try {
-      return await campaignManager.replaceAccount(accountId, input, etag)
-    } catch (error) {
-      if (isConflict(error) && error.code === 'precondition_failed') overtaken = { accountId, input, etag }
-      throw error
-    }
-  }
-  const noticing = new Proxy(campaignManager, {
-    get: (target, operation) =>
-      operation === 'replaceAccount' ? replaceAccount : Reflect.get(target, operation),
-  })
   for (let conflicts = 0; ; conflicts += 1) {
     try {
-      return await reconcileOnce({ ...context, campaignManager: noticing, overtaken }, claim, roleRefused)
+      const { campaignManager, overtaken } = calls
+      return await reconcileOnce({ ...context, campaignManager, overtaken }, claim, roleRefused)
     } catch (error) {
       if (!isConflict(error) || conflicts >= MAX_CONFLICTS) return attemptFailed(error)
       if (error.code === 'role_unknown') {
