@@ -168,6 +168,10 @@ export const recordSpentKey = (trx: Transaction<Database>, tenantId: number, use
 export const recordMissing = (trx: Transaction<Database>, tenantId: number, userId: string) =>
   update(trx, tenantId, userId, { missing_since: sql<Date>`coalesce(missing_since, now())` })
 
+/** It is there after all. */
+export const recordFound = (trx: Transaction<Database>, tenantId: number, userId: string) =>
+  update(trx, tenantId, userId, { missing_since: null })
+
 /** The audit trail tells of the write. */
 export const recordTold = (trx: Transaction<Database>, tenantId: number, userId: string) =>
   update(trx, tenantId, userId, { untold_write: null })

@@ -5,6 +5,7 @@ import type { AccountRecord } from '../directory/account-record.ts'
 import {
   recordAbsent,
   recordDisabled,
+  recordFound,
   recordLinked,
   recordMissing,
   recordObserved,
@@ -54,6 +55,10 @@ export const forgetCreation = (db: Kysely<Database>, claim: Claim): Promise<bool
 /** Records that the linked account was not found. */
 export const noteMissing = (db: Kysely<Database>, claim: Claim): Promise<boolean> =>
   whileHeld(db, claim, (trx) => recordMissing(trx, claim.tenantId, claim.userId))
+
+/** Records that the linked account was found, whatever the attempt comes to. */
+export const noteFound = (db: Kysely<Database>, claim: Claim): Promise<boolean> =>
+  whileHeld(db, claim, (trx) => recordFound(trx, claim.tenantId, claim.userId))
 
 /** How a write failed: whether it may have been carried out all the same, and whether nothing else is pending then. */
 export interface WriteFailure {

@@ -35,7 +35,7 @@ export async function holdDeletion(
 ): Promise<Attempt> {
   const { account, etag } = observed
   const writes = account.enabled || !isAsSeen(record, account)
-  if (record.deletion === 'held' && !writes && record.missingSeconds === undefined) return held
+  if (record.deletion === 'held' && !writes) return held
   const input = { ...inputOf(account), enabled: false }
   const write = { ...replacementOf(observed, input), operation: 'account.disable' as const }
   const intent = await intendHold(db, claim, {

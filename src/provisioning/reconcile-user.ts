@@ -11,7 +11,7 @@ import { type AttemptCalls, watchCalls } from './attempt-calls.ts'
 import { attemptFailed, isConflict, linkedElsewhere } from './attempt-failure.ts'
 import type { DeletionGuard } from './deletion-guard.ts'
 import { type DeliveryContext, deliverPlan } from './deliver-plan.ts'
-import { recordInterrupted } from './delivery-record.ts'
+import { noteFound, recordInterrupted } from './delivery-record.ts'
 import { type FoundAccount, findAccount } from './find-account.ts'
 import { holdDeletion } from './hold-deletion.ts'
 import { inheritAccount } from './inherit-account.ts'
@@ -93,6 +93,8 @@ async function reconcileOnce(
     },
   )
   if (found === 'contested') return linkedElsewhere
+  // Two looks in vain are only two of one absence when none between them found it.
+  if (found?.by === 'link' && record.missingSeconds !== undefined) await noteFound(context.db, claim)
   const lookup = { recentMs: recentRolesMs(claim), listOnly: roleRefused }
   const roles = await resolveRoles(context, record, found?.observed.account.roles, lookup)
   const plan = planAccount(accountSituation(userId, record, found, roles), context.policies)

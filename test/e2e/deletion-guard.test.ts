@@ -1,7 +1,9 @@
+import { sql } from 'kysely'
 import t, { type Test } from 'tap'
 import { createTenant } from '../../src/access/tenants.ts'
 import { issueToken } from '../../src/access/tokens.ts'
 import { decideDeletions } from '../../src/provisioning/decide-deletions.ts'
+import type { FaultRule } from '../../src/sandbox/faults.ts'
 import { callCommand } from '../support/command.ts'
 import { scimClient } from '../support/scim-client.ts'
 import { startTestService, type TestService } from '../support/service.ts'
@@ -324,6 +326,46 @@ t.test('an account that a read still shows disabled is disabled', async (t) => {
   const id = state.userByEmail(emailOf('ann'))?.id ?? ''
   state.faults.set({ kind: 'stale', durationMs: 600_000, emailOrId: id, times: 1 })
   await step(t, service, 'held', () => actor.remove('Agents', ...five), everyone(five, disabled('Agents')))
+})
+
+t.test('a held account is not lost sight of by two looks in vain, between which it was seen', async (t) => {
+  const { service, actor } = await fiveAgents(t)
+  const { database, sandbox } = service
+  await deleteAll(actor)
+  await service.settle()
+  const look = async (...faults: FaultRule[]) => {
+    sandbox.state.faults.set(...faults)
+    await sql`update dirty_user set not_before = now()`.execute(database.db)
+    await service.settle()
+    sandbox.state.faults.clear()
+  }
+  const unseen = { kind: 'not_found', method: 'GET', route: 'user' } as const
+  await look(unseen)
+  for (const reason of await reasons(service)) t.match(reason, /^account_missing /)
+  await look()
+  areHeld(t, await reasons(service), 5)
+  await sql`update account set missing_since = missing_since - interval '1 hour'`.execute(database.db)
+  await look(unseen)
+  await service.retry()
+  areHeld(t, await reasons(service), 5)
+})
+
+t.test('whoever takes a held account over is enabled, though a read shows it as it was before', async (t) => {
+  const { service, actor } = await fiveAgents(t)
+  const { database, sandbox } = service
+  await deleteAll(actor)
+  await service.settle()
+  for (const name of five) await actor.createUser(name)
+  await actor.add('Agents', ...five)
+  sandbox.state.faults.set({ kind: 'stale', method: 'GET', durationMs: 600_000 })
+  await sql`update dirty_user set not_before = now()`.execute(database.db)
+  await service.settle()
+  sandbox.state.faults.clear()
+  await service.retry()
+  t.strictSame(
+    sandbox.state.users().map((user) => user.enabled),
+    five.map(() => true),
+  )
 })
 
 t.test('an account that could not be disabled before the hold is cancelled', async (t) => {
