@@ -1,10 +1,10 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import * as fc from 'fast-check'
 import { sql } from 'kysely'
 import type { Test } from 'tap'
 import type { FaultRule } from '../../src/sandbox/faults.ts'
 import type { RequestRecord } from '../../src/sandbox/request-log.ts'
 import type { SandboxState } from '../../src/sandbox/state.ts'
+import { waitUntil } from '../chaos/waiting.ts'
 import { startTestService, type TestService } from '../support/service.ts'
 import {
   BY_HAND_CHANGES,
@@ -157,15 +157,18 @@ async function play(
   const ids = persons.flatMap(({ userIds }) => userIds)
   const unsettled = async () =>
     (await sql`select * from dirty_user where user_id = any(${ids}::uuid[])`.execute(db)).rows
-  // The circuit breaker may have opened, which no retry closes.
-  for (let round = 0; (await unsettled()).length > 0; round += 1) {
-    if (round >= 30) throw new Error(`does not settle: ${JSON.stringify(await unsettled())}\n${told()}`)
-    await sql`update account set write_pending_since = write_pending_since - interval '10 minutes'`.execute(
-      db,
-    )
-    await retry()
-    if (round > 4) await pause(50)
-  }
+  // More than once, because the circuit breaker may have opened, which no retry closes.
+  await waitUntil(
+    'nobody is dirty',
+    30_000,
+    async () => {
+      await sql`
+        update account set write_pending_since = write_pending_since - interval '10 minutes'`.execute(db)
+      await retry()
+      return (await unsettled()).length === 0
+    },
+    async () => ({ dirty: await unsettled(), told: told() }),
+  )
   if (!persons.some(({ touchedByHand }) => touchedByHand)) expectAccounts()
   await service.resync()
   expectAccounts()

@@ -15,14 +15,22 @@ const NAMES = { one: ['Agents', 'Analyst'], two: ['Editor', 'Supervisor'] } as c
 export const ROLES = [PLACEHOLDER, BY_HAND, ...NAMES.one, ...NAMES.two]
 
 type GroupKey = keyof typeof NAMES
-const GROUPS: readonly GroupKey[] = ['one', 'two']
 
-export const MEMBERSHIPS = ['join one', 'join two', 'leave one', 'leave two'] as const
+/** What each does to the membership in which group. */
+const CHANGES_OF_GROUPS = {
+  'join one': ['one', true],
+  'join two': ['two', true],
+  'leave one': ['one', false],
+  'leave two': ['two', false],
+} as const satisfies Record<string, readonly [GroupKey, boolean]>
+type Membership = keyof typeof CHANGES_OF_GROUPS
+
+export const MEMBERSHIPS = Object.keys(CHANGES_OF_GROUPS) as Membership[]
 export const OTHERS = ['rename one', 'toggle active', 'change address', 'delete user', 'create user'] as const
 export const BY_HAND_CHANGES = ['give by hand', 'take by hand', 'delete by hand'] as const
 /** For two who share their addresses. */
 export const HANDOVERS = ['take address', 'have own address'] as const
-export type Change = (typeof MEMBERSHIPS | typeof OTHERS | typeof BY_HAND_CHANGES | typeof HANDOVERS)[number]
+export type Change = Membership | (typeof OTHERS | typeof BY_HAND_CHANGES | typeof HANDOVERS)[number]
 
 export type ScriptedGroups = Readonly<Record<GroupKey, { readonly id: string; name: string }>>
 
@@ -64,7 +72,9 @@ export class ScriptedPerson {
   async perform(what: Change): Promise<void> {
     this.#changes += 1
     if (what === 'create user') return this.#create()
-    if (what.endsWith('by hand')) return this.#byHands(what)
+    if (what === 'give by hand' || what === 'take by hand' || what === 'delete by hand') {
+      return this.#byHands(what)
+    }
     if (this.#id === undefined) return
     const path = `/Users/${this.#id}`
     const { scim } = this.#service
@@ -113,10 +123,8 @@ export class ScriptedPerson {
     await this.#service.scim('PATCH', path, patchBody(operation))
   }
 
-  async #changeMembership(what: Change, id: string): Promise<void> {
-    const [verb, key] = what.split(' ')
-    const group = GROUPS.find((each) => each === key) ?? 'one'
-    const isJoining = verb === 'join'
+  async #changeMembership(what: Membership, id: string): Promise<void> {
+    const [group, isJoining] = CHANGES_OF_GROUPS[what]
     if (isJoining) {
       this.#memberOf.add(group)
       this.#awaiting = false
@@ -125,7 +133,7 @@ export class ScriptedPerson {
     await this.#service.scim('PATCH', `/Groups/${this.#groups[group].id}`, patch)
   }
 
-  #byHands(what: Change): void {
+  #byHands(what: (typeof BY_HAND_CHANGES)[number]): void {
     const { state } = this.#service.sandbox
     const account = this.#accounts()[0]
     // Which of two users of one person had the account decides what becomes of roles given by hand.
