@@ -184,9 +184,22 @@ const settled = {
   missing_since: null,
 }
 
-/** Campaign Manager refused a write: it will not take effect, and its Idempotency-Key would bring that refusal again. */
-export const recordRefused = (trx: Transaction<Database>, tenantId: number, userId: string) =>
-  update(trx, tenantId, userId, settled)
+/**
+ * Campaign Manager refused a write: it will not take effect, and its Idempotency-Key would bring that refusal again.
+ *
+ * @param known how the account is known, which the intent may have replaced by what it was to become
+ */
+export const recordRefused = (
+  trx: Transaction<Database>,
+  tenantId: number,
+  userId: string,
+  known: { readonly email: string | undefined; readonly externalId: string | undefined },
+) =>
+  update(trx, tenantId, userId, {
+    email: known.email ?? null,
+    external_id: known.externalId ?? null,
+    ...settled,
+  })
 
 /** There is no account, or none of ours. The row itself goes once the user is deleted: nothing is left to do for it. */
 export async function recordAbsent(

@@ -92,7 +92,7 @@ async function lookAgain({ context, claim }: Delivery): Promise<Attempt> {
 /** A creation that was not answered, long ago, must not keep others from the address of somebody who is to have no account. */
 async function letGo({ context, claim, record }: Delivery): Promise<void> {
   if (record.createKey === undefined || record.campaignManagerId !== undefined || isUnsettled(record)) return
-  await forgetCreation(context.db, claim)
+  await forgetCreation(context.db, claim, record)
 }
 
 const unsettled: Attempt = {
@@ -119,7 +119,11 @@ async function remove({ context, claim, record }: Delivery, plan: Planned<'delet
     context.campaignManager.deleteAccount(account.id, etag),
   )
   if (outcome === 'absent') {
-    await recordFailed(context.db, claim, write, { result: 'failed', reason: 'not_found', settles: false })
+    await recordFailed(context.db, claim, record, write, {
+      result: 'failed',
+      reason: 'not_found',
+      settles: false,
+    })
     throw vanished('the account to be deleted is not to be found')
   }
   countRoleChanges(context, account.roles, [])
@@ -177,9 +181,10 @@ async function replace(delivery: Delivery, plan: Planned<'replace'>): Promise<At
   const write = replacementOf(observed, input, plan.release)
   const target = { account: observed.account }
   if (!(await intendWrite(context.db, claim, record, input, rule, write, target))) return lost
+  const { email, externalId } = observed.account
   let written: ObservedAccount
   try {
-    written = await settling(context.db, claim, record, write, () =>
+    written = await settling(context.db, claim, { ...record, email, externalId }, write, () =>
       context.campaignManager.replaceAccount(id, input, observed.etag),
     )
   } catch (error) {

@@ -49,8 +49,8 @@ export const spendKey = (db: Kysely<Database>, claim: Claim): Promise<boolean> =
   whileHeld(db, claim, (trx) => recordSpentKey(trx, claim.tenantId, claim.userId))
 
 /** Records that a creation which was never answered did not take effect. */
-export const forgetCreation = (db: Kysely<Database>, claim: Claim): Promise<boolean> =>
-  whileHeld(db, claim, (trx) => recordRefused(trx, claim.tenantId, claim.userId))
+export const forgetCreation = (db: Kysely<Database>, claim: Claim, record: AccountRecord): Promise<boolean> =>
+  whileHeld(db, claim, (trx) => recordRefused(trx, claim.tenantId, claim.userId, record))
 
 /** Records that the linked account was not found. */
 export const noteMissing = (db: Kysely<Database>, claim: Claim): Promise<boolean> =>
@@ -70,11 +70,12 @@ export interface WriteFailure {
 export const recordFailed = (
   db: Kysely<Database>,
   claim: Claim,
+  record: AccountRecord,
   write: AccountWrite,
   { result, reason, settles }: WriteFailure,
 ): Promise<boolean> =>
   whileHeld(db, claim, async (trx) => {
-    if (settles) await recordRefused(trx, claim.tenantId, claim.userId)
+    if (settles) await recordRefused(trx, claim.tenantId, claim.userId, record)
     else await recordTold(trx, claim.tenantId, claim.userId)
     await tellFailed(trx, claim, write, result, reason)
   })

@@ -31,7 +31,7 @@ export async function settling<T>(
     const mayBeThere =
       write.operation === 'account.create' &&
       (record.campaignManagerId !== undefined || error.code === 'user_exists')
-    await recordFailed(db, claim, write, {
+    await recordFailed(db, claim, record, write, {
       result: error.mayHaveApplied ? 'unknown' : 'failed',
       reason: error.code,
       settles: isAnswered(error) && !error.mayHaveApplied && isOldest && !mayBeThere,

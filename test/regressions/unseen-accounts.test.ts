@@ -86,6 +86,18 @@ t.test('nor while the write that changes the address is on its way', async (t) =
   t.strictSame(accounts(), { 'new@example.com': ['Agents'] })
 })
 
+t.test('nor after the write that changes the address was refused', async (t) => {
+  const { join, changeAddress, attempt, retry, accounts } = await start(t)
+  await join()
+  await attempt()
+  await changeAddress()
+  await attempt({ kind: 'error', status: 403, method: 'PUT' })
+  await attempt({ kind: 'not_found', method: 'GET', route: 'user' })
+  t.strictSame(accounts(), { 'ann@example.com': ['Agents'] })
+  await retry()
+  t.strictSame(accounts(), { 'new@example.com': ['Agents'] })
+})
+
 t.test('nor while the first may still be made', async (t) => {
   const { join, changeAddress, attempt, retry, accounts } = await start(t)
   await join()
